@@ -1,0 +1,66 @@
+package dev.kintsugi.worker.collective;
+
+import dev.kintsugi.sharding.plan.UnitPlan;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/// The ranks of one generation of a job, moving shards between them. All elements are f32 here.
+///
+/// Every rank calls the same collectives in the same order, from one thread. Each call is complete when it returns. Each carries
+/// (generation, step, sequence, kind, unit); a message of another generation is refused, never mixed in. A call that makes no
+/// progress for the group's timeout throws [CollectiveTimeoutException], which names the late rank; a peer known to be gone
+/// is a [PeerLostException].
+///
+/// The group allocates the communication buffers, so that it can place them: over shared memory all ranks of a host see the same
+/// gather buffer, and each other's gradient buffers.
+public interface CollectiveGroup extends AutoCloseable {
+    int rank();
+
+    int worldSize();
+
+    /// A buffer that unsharded units are gathered into. Same calls in the same order on every rank.
+    /// Memory is zeroed, 64-byte aligned, owned by the group until [#close].
+    GatherBuffer gatherBuffer(String name, long bytes);
+
+    /// A buffer for a unit's unsharded gradient. Each rank writes its own; [#reduceScatter] reads all of them.
+    GradientBuffer gradientBuffer(String name, long bytes);
+
+    /// The step that the journal records for the calls that follow.
+    void enterStep(long step);
+
+    /// Brings every rank's rows of `unit` into `into`, laid out as the plan says. `shard` is this rank's shard of the unit.
+    /// Nobody may be reading `into` any more: the call begins by waiting for all ranks.
+    void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into);
+
+    /// Adds the ranks' gradients of this rank's rows to `accumulator` (laid out like the shard), in rank order 0, 1, 2 ...:
+    /// `acc = ((acc + g0) + g1) + ...`, each addition rounded to f32. On return `from` may be overwritten.
+    void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator);
+
+    /// Gives every rank its rows of a unit that rank 0 has put into `from` (unsharded layout).
+    void scatter(UnitPlan unit, GatherBuffer from, MemorySegment shard);
+
+    /// Small messages (at most 64 KiB each): every rank's, in rank order. Also a barrier.
+    List<byte[]> exchange(String what, byte[] mine);
+
+    void barrier(String what);
+
+    /// The last collectives entered and left; safe to call from any thread.
+    Journal journal();
+
+    /// Bytes of tensor memory this rank has taken from the group: each rank's own gradient buffers, and the gather buffers
+    /// (over shared memory counted whole on each rank, though a host holds one copy).
+    long allocatedBytes();
+
+    @Override
+    void close();
+
+    /// See [#gatherBuffer].
+    interface GatherBuffer {
+        MemorySegment segment();
+    }
+
+    /// See [#gradientBuffer].
+    interface GradientBuffer {
+        MemorySegment segment();
+    }
+}

@@ -1,0 +1,93 @@
+package dev.kintsugi.worker.kernel;
+
+import dev.kintsugi.worker.memory.Tensor;
+
+/// The device boundary: every operation a model needs, forward and backward, on tensors of explicit shapes.
+///
+/// ```
+/// B batch   T query positions   S key positions   C channels (hidden)   H query heads   G key/value heads   D head size
+/// V vocabulary   N rows of a matrix (tokens)   K input features   O output features     dx, dw, dy: gradients of x, w, y
+/// ```
+/// Implementations: `reference` (scalar, computes in fp64, tensors F32 or F64: the oracle of the others), `cpu` (F32; oneDNN and
+/// the Vector API), `meta` (checks shapes, touches no memory). Each call is complete when it returns. The same inputs give the
+/// same bits, whatever the number of ranks. Index tensors are I32. "Adds to" means `+=`; otherwise outputs are overwritten.
+/// Outputs never overlap inputs unless said. Shapes that do not fit are `IllegalArgumentException`s that name them.
+public interface Kernels {
+    /// `reference`, `cpu` or `meta`, with what it runs on, for the log: `cpu (oneDNN 3.11 avx512_core, Vector 512)`.
+    String description();
+
+    void fill(Tensor y, double value);
+
+    void copy(Tensor y, Tensor x);
+
+    /// `y = a + b`; y may be a or b.
+    void add(Tensor y, Tensor a, Tensor b);
+
+    /// Linear forward: `y (N, O) = x (N, K) w (O, K)^T`, plus `bias (O)` on every row unless it is null.
+    void linear(Tensor y, Tensor x, Tensor w, Tensor bias);
+
+    /// `dx (N, K) = dy (N, O) w (O, K)`; adds to dx when `accumulate`.
+    void linearBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate);
+
+    /// Adds `dy^T (O, N) x (N, K)` to `dw (O, K)`, and the column sums of dy to `dbias (O)` unless it is null.
+    void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x);
+
+    /// `y (N, C) = x * rstd * w`, `rstd (N) = 1 / sqrt(mean(x^2) + eps)`.
+    void rmsNorm(Tensor y, Tensor rstd, Tensor x, Tensor w, double eps);
+
+    /// Adds to `dx (N, C)` and `dw (C)`.
+    void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd);
+
+    /// Rotates `x (B, T, H, D)` in place, halves paired as in Transformers (`rotate_half`): position t of the sequence uses row
+    /// `firstPosition + t` of `cos` and `sin (P, D / 2)`. `inverse` rotates back, which is also the backward pass.
+    void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse);
+
+    /// Causal attention with scale `1 / sqrt(D)`: `out (B, T, H, D)` of `q (B, T, H, D)`, `k` and `v (B, S, G, D)`, head h using
+    /// key/value head `h / (H / G)`. Query t sees keys `0 .. S - T + t`, so a KV cache is just `T < S`.
+    /// `lse (B, H, T)` f32 (F64 on reference when q is F64) receives log-sum-exp of the scaled scores, for backward.
+    /// Never makes a T x S matrix: `scratch` of [#attentionScratchNumel] elements (may be null when that is 0) is all it uses.
+    void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch);
+
+    /// Overwrites `dq`, `dk`, `dv` (shapes of q, k, v). Here `T == S`.
+    void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
+            Tensor scratch);
+
+    /// Elements of scratch that [#attention] and [#attentionBackward] want: the value of the pure function
+    /// `dev.kintsugi.sharding.estimate.ScratchSizes#attentionNumel`, or 0 for implementations that need none.
+    long attentionScratchNumel(long B, long T, long S, long H, long G, long D);
+
+    /// `y = silu(gate) * up`, any shape.
+    void swiglu(Tensor y, Tensor gate, Tensor up);
+
+    /// Overwrites `dgate` and `dup`; they may be `gate` and `up` themselves.
+    void swigluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up);
+
+    /// `y (N, C)`: rows `ids (N)` of `w (V, C)`.
+    void embedding(Tensor y, Tensor ids, Tensor w);
+
+    /// Adds rows of `dy (N, C)` to rows `ids (N)` of `dw (V, C)`, in the order of N.
+    void embeddingBackward(Tensor dw, Tensor dy, Tensor ids);
+
+    /// Cross entropy of `logits (N, V)` against `labels (N)`; a negative label is not counted. Returns the sum (not mean) of the
+    /// rows' losses, added in fp64 in the order of N. With `writeGradient`, logits are overwritten by
+    /// `(softmax - onehot) * scale` (0 for rows not counted).
+    double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient);
+
+    /// One AdamW update in place (PyTorch's formula, Loshchilov and Hutter 2019): all f32, equal numel.
+    void adamw(Tensor p, Tensor m, Tensor v, Tensor g, AdamW step);
+
+    /// `out[r]` = sum of squares of row r of `g (rows, n)`, in fp64: element i goes to partial sum `i % 16`, and partial sums
+    /// are added pairwise (0+8, 1+9, ..; then 0+4 ..; 0+2; 0+1), so that every implementation gives the same bits.
+    void rowSumsOfSquares(double[] out, Tensor g);
+
+    /// `acc += x`, element by element; the one operation of a reduce-scatter.
+    void accumulate(Tensor acc, Tensor x);
+
+    /// What an AdamW update needs besides tensors.
+    ///
+    /// @param biasCorrection1 `1 - beta1^t`
+    /// @param biasCorrection2 `1 - beta2^t`
+    /// @param gradScale multiplies g first: the clipping coefficient
+    record AdamW(double learningRate, double beta1, double beta2, double epsilon, double weightDecay, double biasCorrection1,
+            double biasCorrection2, double gradScale) {}
+}
