@@ -2,6 +2,7 @@ package dev.kintsugi.worker.checkpoint.safetensors;
 
 import dev.kintsugi.worker.failure.CallerException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,7 +28,7 @@ public record SafetensorsHeader(Map<String, TensorEntry> tensors, Map<String, St
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
     public SafetensorsHeader {
-        tensors = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+        tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
         metadata = Map.copyOf(metadata);
     }
 

@@ -11,10 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -32,7 +29,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     private final Path path;
     private final Path temporary;
     private final FileChannel channel;
-    private final MessageDigest sha256 = sha256();
+    private final Sha256 sha256 = new Sha256();
     private final long fileBytes;
     private long position;
     private boolean finished;
@@ -100,8 +97,9 @@ public final class SafetensorsWriter implements AutoCloseable {
             throw new AssertionError("%s: %d bytes more than planned".formatted(path, bytes.byteSize() - (fileBytes - position)));
         }
         for (long from = 0; from < bytes.byteSize(); from += CHUNK_BYTES) {
-            ByteBuffer chunk = bytes.asSlice(from, Math.min(CHUNK_BYTES, bytes.byteSize() - from)).asByteBuffer();
-            sha256.update(chunk.duplicate());
+            MemorySegment part = bytes.asSlice(from, Math.min(CHUNK_BYTES, bytes.byteSize() - from));
+            sha256.update(part);
+            ByteBuffer chunk = part.asByteBuffer();
             while (chunk.hasRemaining()) { position += channel.write(chunk, position); }
         }
     }
@@ -114,20 +112,12 @@ public final class SafetensorsWriter implements AutoCloseable {
         Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         syncDirectory(path.getParent());
         finished = true;
-        return new Written(path, fileBytes, HexFormat.of().formatHex(sha256.digest()));
+        return new Written(path, fileBytes, sha256.hex());
     }
 
     /// Makes the names in `directory` durable.
     public static void syncDirectory(Path directory) throws IOException {
         try (FileChannel d = FileChannel.open(directory, StandardOpenOption.READ)) { d.force(true); }
-    }
-
-    public static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
     }
 
     /// Without [#finish], leaves nothing behind.

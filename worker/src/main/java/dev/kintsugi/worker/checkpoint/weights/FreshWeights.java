@@ -3,7 +3,7 @@ package dev.kintsugi.worker.checkpoint.weights;
 import dev.kintsugi.sharding.architecture.InitRule;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
-import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsWriter;
+import dev.kintsugi.worker.checkpoint.safetensors.Sha256;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -45,11 +45,11 @@ public record FreshWeights(ModelSpec model, long seed) implements WeightSource {
     }
 
     static long key(long seed, String name) {
-        byte[] digest = SafetensorsWriter.sha256().digest(("kintsugi weights %d %s".formatted(seed, name)).getBytes(StandardCharsets.UTF_8));
+        byte[] digest = Sha256.newDigest().digest(("kintsugi weights %d %s".formatted(seed, name)).getBytes(StandardCharsets.UTF_8));
         return ByteBuffer.wrap(digest).getLong();
     }
 
-    /// In (0, 1), never an end: 53 bits and a half.
+    /// In (0, 1), never an end: the middle of one of 2^52 steps.
     static double uniform(long key, long index) {
         return ((mix(key + (index + 1) * 0x9E3779B97F4A7C15L) >>> 12) + 0.5) * 0x1p-52;
     }
