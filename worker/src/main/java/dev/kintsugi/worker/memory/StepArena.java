@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 public final class StepArena implements AutoCloseable {
     public static final long ALIGNMENT = 64;
 
-    private final Arena arena;             // null on the meta device
+    private final Arena arena; // null on the meta device
     private final MemorySegment memory;
     private long top;
     private long highWater;

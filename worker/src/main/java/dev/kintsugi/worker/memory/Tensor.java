@@ -29,7 +29,9 @@ public final class Tensor {
 
     public static long numel(long... shape) {
         long n = 1;
-        for (long d : shape) { n = Math.multiplyExact(n, d); }
+        for (long d : shape) {
+            n = Math.multiplyExact(n, d);
+        }
         return n;
     }
 

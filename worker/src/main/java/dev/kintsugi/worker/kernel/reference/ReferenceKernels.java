@@ -1,0 +1,375 @@
+package dev.kintsugi.worker.kernel.reference;
+
+import static dev.kintsugi.worker.kernel.reference.Doubles.load;
+import static dev.kintsugi.worker.kernel.reference.Doubles.loadInts;
+import static dev.kintsugi.worker.kernel.reference.Doubles.require;
+import static dev.kintsugi.worker.kernel.reference.Doubles.store;
+
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.Tensor;
+import java.util.Arrays;
+
+/// [Kernels] as plain fp64 loops over F32 or F64 tensors; the letters are those of [Kernels].
+public final class ReferenceKernels implements Kernels {
+    @Override
+    public String description() {
+        return "reference (scalar fp64)";
+    }
+
+    @Override
+    public void fill(Tensor y, double value) {
+        double[] out = load("y", y, y.shape());
+        Arrays.fill(out, value);
+        store(y, out);
+    }
+
+    @Override
+    public void copy(Tensor y, Tensor x) {
+        require("y", y, x.shape());
+        store(y, load("x", x, x.shape()));
+    }
+
+    @Override
+    public void add(Tensor y, Tensor a, Tensor b) {
+        require("y", y, a.shape());
+        double[] sum = load("a", a, a.shape());
+        double[] addend = load("b", b, a.shape());
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] += addend[i];
+        }
+        store(y, sum);
+    }
+
+    @Override
+    public void linear(Tensor y, Tensor xTensor, Tensor wTensor, Tensor biasTensor) {
+        int N = rows("x", xTensor);
+        int K = (int) xTensor.dim(1);
+        int O = rows("w", wTensor);
+        double[] x = load("x", xTensor, N, K);
+        double[] w = load("w", wTensor, O, K);
+        double[] bias = biasTensor == null ? new double[O] : load("bias", biasTensor, O);
+        require("y", y, N, O);
+        var out = new double[N * O];
+        for (int n = 0; n < N; n++) {
+            for (int o = 0; o < O; o++) {
+                double sum = 0;
+                for (int k = 0; k < K; k++) {
+                    sum += x[n * K + k] * w[o * K + k];
+                }
+                out[n * O + o] = sum + bias[o];
+            }
+        }
+        store(y, out);
+    }
+
+    @Override
+    public void linearBackwardInput(Tensor dxTensor, Tensor dyTensor, Tensor wTensor, boolean accumulate) {
+        int N = rows("dy", dyTensor);
+        int O = rows("w", wTensor);
+        int K = (int) wTensor.dim(1);
+        double[] dy = load("dy", dyTensor, N, O);
+        double[] w = load("w", wTensor, O, K);
+        double[] before = load("dx", dxTensor, N, K);
+        double[] dx = accumulate ? before : new double[N * K];
+        for (int n = 0; n < N; n++) {
+            for (int k = 0; k < K; k++) {
+                double sum = 0;
+                for (int o = 0; o < O; o++) {
+                    sum += dy[n * O + o] * w[o * K + k];
+                }
+                dx[n * K + k] += sum;
+            }
+        }
+        store(dxTensor, dx);
+    }
+
+    @Override
+    public void linearBackwardWeight(Tensor dwTensor, Tensor dbiasTensor, Tensor dyTensor, Tensor xTensor) {
+        int N = rows("dy", dyTensor);
+        int O = (int) dyTensor.dim(1);
+        int K = (int) xTensor.dim(1);
+        double[] dy = load("dy", dyTensor, N, O);
+        double[] x = load("x", xTensor, N, K);
+        double[] dw = load("dw", dwTensor, O, K);
+        for (int o = 0; o < O; o++) {
+            for (int k = 0; k < K; k++) {
+                double sum = 0;
+                for (int n = 0; n < N; n++) {
+                    sum += dy[n * O + o] * x[n * K + k];
+                }
+                dw[o * K + k] += sum;
+            }
+        }
+        store(dwTensor, dw);
+        if (dbiasTensor != null) { addColumnSums(dbiasTensor, dy, N, O); }
+    }
+
+    private static void addColumnSums(Tensor dbiasTensor, double[] dy, int N, int O) {
+        double[] dbias = load("dbias", dbiasTensor, O);
+        for (int o = 0; o < O; o++) {
+            double sum = 0;
+            for (int n = 0; n < N; n++) {
+                sum += dy[n * O + o];
+            }
+            dbias[o] += sum;
+        }
+        store(dbiasTensor, dbias);
+    }
+
+    @Override
+    public void rmsNorm(Tensor yTensor, Tensor rstdTensor, Tensor xTensor, Tensor wTensor, double eps) {
+        int N = rows("x", xTensor);
+        int C = (int) xTensor.dim(1);
+        double[] x = load("x", xTensor, N, C);
+        double[] w = load("w", wTensor, C);
+        require("y", yTensor, N, C);
+        require("rstd", rstdTensor, N);
+        var y = new double[N * C];
+        var rstd = new double[N];
+        for (int n = 0; n < N; n++) {
+            double squares = 0;
+            for (int c = 0; c < C; c++) {
+                squares += x[n * C + c] * x[n * C + c];
+            }
+            rstd[n] = 1 / Math.sqrt(squares / C + eps);
+            for (int c = 0; c < C; c++) {
+                y[n * C + c] = x[n * C + c] * rstd[n] * w[c];
+            }
+        }
+        store(yTensor, y);
+        store(rstdTensor, rstd);
+    }
+
+    /// With `xhat = x rstd` and `g = dy w`: `dx = rstd (g - xhat mean(g xhat))`, `dw = sum over rows of dy xhat`.
+    @Override
+    public void rmsNormBackward(Tensor dxTensor, Tensor dwTensor, Tensor dyTensor, Tensor xTensor, Tensor wTensor,
+            Tensor rstdTensor) {
+        int N = rows("x", xTensor);
+        int C = (int) xTensor.dim(1);
+        double[] x = load("x", xTensor, N, C);
+        double[] dy = load("dy", dyTensor, N, C);
+        double[] w = load("w", wTensor, C);
+        double[] rstd = load("rstd", rstdTensor, N);
+        double[] dx = load("dx", dxTensor, N, C);
+        double[] dw = load("dw", dwTensor, C);
+        for (int n = 0; n < N; n++) {
+            double mean = 0;
+            for (int c = 0; c < C; c++) {
+                mean += dy[n * C + c] * w[c] * x[n * C + c] * rstd[n] / C;
+            }
+            for (int c = 0; c < C; c++) {
+                double xhat = x[n * C + c] * rstd[n];
+                dx[n * C + c] += rstd[n] * (dy[n * C + c] * w[c] - xhat * mean);
+                dw[c] += dy[n * C + c] * xhat;
+            }
+        }
+        store(dxTensor, dx);
+        store(dwTensor, dw);
+    }
+
+    @Override
+    public void rotary(Tensor xTensor, Tensor cosTensor, Tensor sinTensor, long firstPosition, boolean inverse) {
+        if (xTensor.rank() != 4 || xTensor.dim(3) % 2 != 0) {
+            throw new IllegalArgumentException("x=%s; must be (B, T, H, D) with an even D".formatted(xTensor));
+        }
+        int T = (int) xTensor.dim(1);
+        int H = (int) xTensor.dim(2);
+        int half = (int) xTensor.dim(3) / 2;
+        long P = cosTensor.dim(0);
+        if (firstPosition < 0 || firstPosition + T > P) {
+            throw new IllegalArgumentException(
+                    "firstPosition=%d T=%d; the tables have %d positions".formatted(firstPosition, T, P));
+        }
+        double[] cos = load("cos", cosTensor, P, half);
+        double[] sin = load("sin", sinTensor, P, half);
+        double[] x = load("x", xTensor, xTensor.shape());
+        for (int row = 0; row * 2 * half < x.length; row++) {
+            int position = (int) firstPosition + row / H % T;
+            for (int i = 0; i < half; i++) {
+                int first = row * 2 * half + i;
+                double c = cos[position * half + i];
+                double s = inverse ? -sin[position * half + i] : sin[position * half + i];
+                double a = x[first];
+                double b = x[first + half];
+                x[first] = a * c - b * s;
+                x[first + half] = b * c + a * s;
+            }
+        }
+        store(xTensor, x);
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
+        new ReferenceAttention(q, k).forward(out, lse, q, k, v);
+    }
+
+    @Override
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k,
+            Tensor v,
+            Tensor scratch) {
+        new ReferenceAttention(q, k).backward(dq, dk, dv, dout, out, lse, q, k, v);
+    }
+
+    @Override
+    public long attentionScratchNumel(long B, long T, long S, long H, long G, long D) {
+        return 0;
+    }
+
+    @Override
+    public void swiglu(Tensor yTensor, Tensor gateTensor, Tensor upTensor) {
+        double[] gate = load("gate", gateTensor, yTensor.shape());
+        double[] up = load("up", upTensor, yTensor.shape());
+        for (int i = 0; i < up.length; i++) {
+            up[i] *= gate[i] * sigmoid(gate[i]);
+        }
+        store(yTensor, up);
+    }
+
+    /// `silu(x) = x s(x)` and `silu'(x) = s(x) (1 + x (1 - s(x)))`, s the logistic function.
+    @Override
+    public void swigluBackward(Tensor dgateTensor, Tensor dupTensor, Tensor dyTensor, Tensor gateTensor, Tensor upTensor) {
+        double[] dy = load("dy", dyTensor, dyTensor.shape());
+        double[] gate = load("gate", gateTensor, dyTensor.shape());
+        double[] up = load("up", upTensor, dyTensor.shape());
+        require("dgate", dgateTensor, dyTensor.shape());
+        require("dup", dupTensor, dyTensor.shape());
+        for (int i = 0; i < dy.length; i++) {
+            double s = sigmoid(gate[i]);
+            double silu = gate[i] * s;
+            gate[i] = dy[i] * up[i] * s * (1 + gate[i] * (1 - s));
+            up[i] = dy[i] * silu;
+        }
+        store(dgateTensor, gate);
+        store(dupTensor, up);
+    }
+
+    private static double sigmoid(double x) {
+        return 1 / (1 + Math.exp(-x));
+    }
+
+    @Override
+    public void embedding(Tensor yTensor, Tensor idsTensor, Tensor wTensor) {
+        int V = rows("w", wTensor);
+        int C = (int) wTensor.dim(1);
+        int[] ids = loadInts("ids", idsTensor, idsTensor.numel());
+        double[] w = load("w", wTensor, V, C);
+        require("y", yTensor, ids.length, C);
+        var y = new double[ids.length * C];
+        for (int n = 0; n < ids.length; n++) {
+            System.arraycopy(w, row(ids, n, V) * C, y, n * C, C);
+        }
+        store(yTensor, y);
+    }
+
+    @Override
+    public void embeddingBackward(Tensor dwTensor, Tensor dyTensor, Tensor idsTensor) {
+        int V = rows("dw", dwTensor);
+        int C = (int) dwTensor.dim(1);
+        int[] ids = loadInts("ids", idsTensor, idsTensor.numel());
+        double[] dw = load("dw", dwTensor, V, C);
+        double[] dy = load("dy", dyTensor, ids.length, C);
+        for (int n = 0; n < ids.length; n++) {
+            for (int c = 0; c < C; c++) {
+                dw[row(ids, n, V) * C + c] += dy[n * C + c];
+            }
+        }
+        store(dwTensor, dw);
+    }
+
+    private static int row(int[] ids, int n, int V) {
+        if (ids[n] < 0 || ids[n] >= V) {
+            throw new IllegalArgumentException("ids[%d]=%d; the vocabulary has %d rows".formatted(n, ids[n], V));
+        }
+        return ids[n];
+    }
+
+    @Override
+    public double crossEntropy(Tensor logitsTensor, Tensor labelsTensor, double scale, boolean writeGradient) {
+        int N = rows("logits", logitsTensor);
+        int V = (int) logitsTensor.dim(1);
+        double[] logits = load("logits", logitsTensor, N, V);
+        int[] labels = loadInts("labels", labelsTensor, N);
+        double loss = 0;
+        for (int n = 0; n < N; n++) {
+            loss += crossEntropyRow(logits, n * V, V, n, labels[n], scale);
+        }
+        if (writeGradient) { store(logitsTensor, logits); }
+        return loss;
+    }
+
+    /// Returns one row's loss and replaces its logits, at `from`, by their scaled gradient.
+    private static double crossEntropyRow(double[] logits, int from, int V, int n, int label, double scale) {
+        if (label >= V) { throw new IllegalArgumentException("labels[%d]=%d; logits have %d columns".formatted(n, label, V)); }
+        if (label < 0) {
+            Arrays.fill(logits, from, from + V, 0);
+            return 0;
+        }
+        double max = Arrays.stream(logits, from, from + V).max().orElseThrow();
+        double sum = 0;
+        for (int v = from; v < from + V; v++) {
+            sum += Math.exp(logits[v] - max);
+        }
+        double logSumExp = max + Math.log(sum);
+        double loss = logSumExp - logits[from + label];
+        for (int v = from; v < from + V; v++) {
+            logits[v] = Math.exp(logits[v] - logSumExp) * scale;
+        }
+        logits[from + label] -= scale;
+        return loss;
+    }
+
+    @Override
+    public void adamw(Tensor pTensor, Tensor mTensor, Tensor vTensor, Tensor gTensor, AdamW step) {
+        double[] g = load("g", gTensor, gTensor.shape());
+        double[] p = load("p", pTensor, pTensor.shape());
+        double[] m = load("m", mTensor, mTensor.shape());
+        double[] v = load("v", vTensor, vTensor.shape());
+        if (p.length != g.length || m.length != g.length || v.length != g.length) {
+            throw new IllegalArgumentException(
+                    "p=%s m=%s v=%s g=%s; must have equal numel".formatted(pTensor, mTensor, vTensor, gTensor));
+        }
+        for (int i = 0; i < g.length; i++) {
+            double grad = g[i] * step.gradScale();
+            m[i] = step.beta1() * m[i] + (1 - step.beta1()) * grad;
+            v[i] = step.beta2() * v[i] + (1 - step.beta2()) * grad * grad;
+            double denominator = Math.sqrt(v[i] / step.biasCorrection2()) + step.epsilon();
+            p[i] -= step.learningRate() * step.weightDecay() * p[i];
+            p[i] -= step.learningRate() * m[i] / step.biasCorrection1() / denominator;
+        }
+        store(pTensor, p);
+        store(mTensor, m);
+        store(vTensor, v);
+    }
+
+    @Override
+    public void rowSumsOfSquares(double[] out, Tensor gTensor) {
+        int N = rows("g", gTensor);
+        int n = (int) gTensor.dim(1);
+        if (out.length < N) {
+            throw new IllegalArgumentException("out.length=%d; g=%s has more rows".formatted(out.length, gTensor));
+        }
+        double[] g = load("g", gTensor, N, n);
+        for (int r = 0; r < N; r++) {
+            var partial = new double[16];
+            for (int i = 0; i < n; i++) {
+                partial[i % 16] += g[r * n + i] * g[r * n + i];
+            }
+            for (int half = 8; half > 0; half /= 2) {
+                for (int i = 0; i < half; i++) {
+                    partial[i] += partial[i + half];
+                }
+            }
+            out[r] = partial[0];
+        }
+    }
+
+    @Override
+    public void accumulate(Tensor acc, Tensor x) {
+        add(acc, acc, x);
+    }
+
+    private static int rows(String name, Tensor t) {
+        if (t.rank() != 2) { throw new IllegalArgumentException("%s=%s; must be a matrix".formatted(name, t)); }
+        return Math.toIntExact(t.dim(0));
+    }
+}
