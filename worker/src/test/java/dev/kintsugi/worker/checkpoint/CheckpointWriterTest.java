@@ -1,0 +1,128 @@
+package dev.kintsugi.worker.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kintsugi.proto.v1.CheckpointVote;
+import dev.kintsugi.proto.v1.ShardFile;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.memory.ShardBuffers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CheckpointWriterTest {
+    @TempDir
+    Path outputDir;
+
+    private final SavedModel model = SavedModel.random(1);
+
+    @Test
+    void shouldWriteTheStateOfTheMomentOfSaving() throws Exception {
+        ShardPlan plan = model.plan(1);
+        ShardBuffers state = model.filled(plan, 0);
+        var votes = new ArrayList<CheckpointVote>();
+        try (var writer = new CheckpointWriter(outputDir, plan, 0)) {
+            assertThat(writer.save(state, SavedModel.training(3), votes::add)).isTrue();
+            state.parameters().forEach(s -> s.fill((byte) 0));
+        }
+        CheckpointReader reader = CheckpointReader
+                .open(SavedModel.commit(outputDir, plan, SavedModel.training(3), votes.getFirst().getFilesList()));
+        ShardBuffers restored = model.empty(plan, 0);
+        reader.restore(restored);
+        assertThat(restored.parameters().getFirst().mismatch(model.filled(plan, 0).parameters().getFirst())).isEqualTo(-1);
+    }
+
+    @Test
+    void shouldRefuseASecondSaveWhileOneIsInFlight() throws Exception {
+        ShardPlan plan = model.plan(1);
+        var release = new CountDownLatch(1);
+        var votes = new ArrayList<Long>();
+        try (var writer = new CheckpointWriter(outputDir, plan, 0)) {
+            assertThat(writer.save(model.filled(plan, 0), SavedModel.training(1), v -> await(release))).isTrue();
+            assertThat(writer.save(model.filled(plan, 0), SavedModel.training(2), v -> votes.add(v.getStep()))).isFalse();
+            release.countDown();
+            writer.awaitIdle();
+            assertThat(writer.save(model.filled(plan, 0), SavedModel.training(3), v -> votes.add(v.getStep()))).isTrue();
+        }
+        assertThat(votes).containsExactly(3L);
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
+    void shouldVoteFailureWhenTheDirectoryCannotBeMade() throws Exception {
+        Files.writeString(outputDir.resolve("checkpoints"), "a file where a directory should be");
+        CheckpointVote vote = model.saveRank(outputDir, model.plan(2), 1, SavedModel.training(3));
+        assertThat(vote.getFilesList()).isEmpty();
+        assertThat(vote.getFailure()).startsWith("rank 1 could not write checkpoint " + outputDir).contains("free space or permit writing")
+                .doesNotContain("\n");
+    }
+
+    @Test
+    void shouldGoOnWhenTheVoteCannotBeCast() throws Exception {
+        ShardPlan plan = model.plan(1);
+        try (var writer = new CheckpointWriter(outputDir, plan, 0)) {
+            writer.save(model.filled(plan, 0), SavedModel.training(1), v -> { throw new IllegalStateException("stream is closed"); });
+            writer.awaitIdle();
+            assertThat(writer.save(model.filled(plan, 0), SavedModel.training(2), v -> {})).isTrue();
+        }
+    }
+
+    @Test
+    void shouldNotExistUntilTheManifestIsThere() throws Exception {
+        assertThat(CheckpointReader.newest(outputDir)).isEmpty();
+        model.saveRank(outputDir, model.plan(1), 0, SavedModel.training(3));
+        Path dir = outputDir.resolve("checkpoints/step-00000003");
+        assertThat(dir.resolve("model")).isNotEmptyDirectory();
+        assertThat(CheckpointReader.newest(outputDir)).isEmpty();
+        assertThatThrownBy(() -> CheckpointReader.open(dir)).isInstanceOf(CallerException.class)
+                .hasMessage(dir + " is not a checkpoint: it has no manifest.json, so saving it was not completed; use an earlier checkpoint");
+    }
+
+    @Test
+    void shouldFindTheNewestCommittedCheckpoint() throws Exception {
+        model.save(outputDir, 1, 9);
+        Path newest = model.save(outputDir, 2, 100);
+        model.saveRank(outputDir, model.plan(1), 0, SavedModel.training(200));
+        Files.createDirectories(outputDir.resolve("checkpoints/step-00000999.old"));
+        assertThat(CheckpointReader.newest(outputDir)).contains(newest);
+    }
+
+    @Test
+    void shouldUncommitAndClearWhenACheckpointIsWrittenAgainBySmallerWorld() throws Exception {
+        Path dir = model.save(outputDir, 4, 7);
+        Files.writeString(dir.resolve("model/.shard-00003-model-00001-of-00001.safetensors.partial"), "left by a kill");
+        CheckpointVote vote = model.saveRank(outputDir, model.plan(1), 0, SavedModel.training(7));
+        assertThat(dir.resolve("manifest.json")).doesNotExist();
+        assertThat(names(dir.resolve("model"))).containsExactly("shard-00001-model-00001-of-00001.safetensors");
+        assertThat(names(dir.resolve("optimizer"))).hasSize(1);
+        SavedModel.commit(outputDir, model.plan(1), SavedModel.training(7), vote.getFilesList());
+        CheckpointReader.open(dir).restore(model.empty(model.plan(3), 2));
+    }
+
+    private static List<String> names(Path dir) throws Exception {
+        try (var files = Files.list(dir)) {
+            return files.map(f -> f.getFileName().toString()).sorted().toList();
+        }
+    }
+
+    @Test
+    void shouldCountItsSnapshotAsTheEstimateDoes() throws Exception {
+        ShardPlan plan = model.plan(3);
+        CheckpointVote vote = model.saveRank(outputDir, plan, 1, SavedModel.training(1));
+        long files = vote.getFilesList().stream().mapToLong(ShardFile::getBytes).sum();
+        assertThat(CheckpointWriter.snapshotBytes(plan, 1)).isEqualTo(12 * plan.shardNumel(1)).isLessThan(files);
+    }
+}

@@ -1,0 +1,121 @@
+package dev.kintsugi.worker.checkpoint;
+
+import dev.kintsugi.proto.v1.CheckpointVote;
+import dev.kintsugi.proto.v1.ShardFile;
+import dev.kintsugi.proto.v1.TrainingState;
+import dev.kintsugi.sharding.architecture.InitRule;
+import dev.kintsugi.sharding.architecture.LlamaConfigParser;
+import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelSpec;
+import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.sharding.architecture.UnitSpec;
+import dev.kintsugi.sharding.manifest.CheckpointLayout;
+import dev.kintsugi.sharding.manifest.Manifests;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.memory.ShardBuffers;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicReference;
+
+/// A model whose every element is a function of (kind, parameter, index), so that any rank's buffers can be made and checked alone.
+public record SavedModel(ModelSpec model, long seed) {
+    public static final String CONFIG = """
+            {"model_type": "llama", "hidden_size": 20, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 5,
+             "num_key_value_heads": 1, "vocab_size": 67, "max_position_embeddings": 64, "rms_norm_eps": 1e-05, "rope_theta": 10000.0,
+             "torch_dtype": "bfloat16", "eos_token_id": 2, "tie_word_embeddings": false}""";
+
+    /// Rows that do not divide, and fewer rows than ranks.
+    public static SavedModel random(long seed) {
+        var random = new Random(seed);
+        var units = new ArrayList<UnitSpec>();
+        for (int u = 0; u < 2; u++) {
+            var parameters = new ArrayList<ParameterSpec>();
+            for (int p = 0; p < 3; p++) {
+                List<Long> shape = p == 0 ? List.of(random.nextLong(1, 30)) : List.of(random.nextLong(1, 30), random.nextLong(1, 6));
+                parameters.add(new ParameterSpec("u%d.p%d".formatted(u, p), shape, new InitRule.Normal(0.02), true));
+            }
+            units.add(new UnitSpec("u" + u, UnitSpec.Kind.BLOCK, parameters));
+        }
+        return new SavedModel(new ModelSpec(llama().model.config(), units), seed);
+    }
+
+    public static SavedModel llama() {
+        return new SavedModel(LlamaModelSpec.of(LlamaConfigParser.parse(CONFIG, "config.json")), 5);
+    }
+
+    public ShardPlan plan(int worldSize) {
+        return ShardPlanner.plan(model, worldSize);
+    }
+
+    public ShardBuffers empty(ShardPlan plan, int rank) {
+        return new ShardBuffers(plan, rank, allocate(plan, rank), allocate(plan, rank), allocate(plan, rank));
+    }
+
+    private static List<MemorySegment> allocate(ShardPlan plan, int rank) {
+        return plan.units().stream().map(u -> Arena.ofAuto().allocate(u.shardNumel(rank) * Float.BYTES, 64)).toList();
+    }
+
+    public ShardBuffers filled(ShardPlan plan, int rank) {
+        ShardBuffers buffers = empty(plan, rank);
+        fill(buffers.plan(), rank, buffers.parameters(), 0);
+        fill(buffers.plan(), rank, buffers.expAvg(), 1);
+        fill(buffers.plan(), rank, buffers.expAvgSq(), 2);
+        return buffers;
+    }
+
+    private void fill(ShardPlan plan, int rank, List<MemorySegment> buffers, int kind) {
+        for (UnitPlan unit : plan.units()) {
+            for (int i = 0; i < unit.parameters().size(); i++) {
+                var shard = unit.rowShards(rank).get(i);
+                String name = unit.parameters().get(i).spec().name();
+                for (long e = 0; e < shard.numel(); e++) {
+                    buffers.get(unit.index()).setAtIndex(ValueLayout.JAVA_INT, shard.shardOffset() + e,
+                            bits(kind, name, shard.firstRow() * shard.rowNumel() + e));
+                }
+            }
+        }
+    }
+
+    /// Any bits, NaNs included: nothing may look at values.
+    public int bits(int kind, String parameter, long element) {
+        return (int) ((seed * 31 + parameter.hashCode() + kind * 7919L + element) * 0x9E3779B97F4A7C15L >>> 32);
+    }
+
+    /// Saves on `worldSize` ranks and commits, as coordinator and ranks do together; returns the checkpoint directory.
+    public Path save(Path outputDir, int worldSize, long step) throws Exception {
+        ShardPlan plan = plan(worldSize);
+        var files = new ArrayList<ShardFile>();
+        TrainingState training = training(step);
+        for (int rank = 0; rank < worldSize; rank++) { files.addAll(saveRank(outputDir, plan, rank, training).getFilesList()); }
+        return commit(outputDir, plan, training, files);
+    }
+
+    public CheckpointVote saveRank(Path outputDir, ShardPlan plan, int rank, TrainingState training) throws InterruptedException {
+        var vote = new AtomicReference<CheckpointVote>();
+        try (var writer = new CheckpointWriter(outputDir, plan, rank)) {
+            if (!writer.save(filled(plan, rank), training, vote::set)) { throw new AssertionError("refused"); }
+        }
+        return vote.get();
+    }
+
+    public static Path commit(Path outputDir, ShardPlan plan, TrainingState training, List<ShardFile> files) throws IOException {
+        Path dir = outputDir.resolve("checkpoints").resolve(CheckpointLayout.stepDirectory(training.getStep()));
+        Files.writeString(dir.resolve(CheckpointLayout.MANIFEST),
+                Manifests.toJson(Manifests.of("0.1.0", plan, CONFIG, "{\"max_steps\": \"9\"}", training, files)));
+        return dir;
+    }
+
+    public static TrainingState training(long step) {
+        return TrainingState.newBuilder().setStep(step).setSamplesSeen(12 * step).setTokensSeen(768 * step).setMicrobatchesPerStep(12)
+                .setSeed(42).setDatasetDigest("d").build();
+    }
+}
