@@ -9,5 +9,6 @@ public sealed interface RopeScaling {
     record Linear(double factor) implements RopeScaling {}
 
     /// `llama3`: long wavelengths divided by `factor`, short ones kept, a smooth passage between (Llama 3.1).
-    record Llama3(double factor, double lowFreqFactor, double highFreqFactor, double originalMaxPositions) implements RopeScaling {}
+    record Llama3(double factor, double lowFreqFactor, double highFreqFactor,
+            double originalMaxPositions) implements RopeScaling {}
 }

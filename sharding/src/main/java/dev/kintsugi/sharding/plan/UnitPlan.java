@@ -23,7 +23,8 @@ public record UnitPlan(int index, UnitSpec spec, List<ParameterPlan> parameters,
         long shardOffset = 0;
         for (ParameterPlan p : parameters) {
             long rowNumel = p.spec().rowNumel();
-            var shard = new RowShard(p.firstRow(rank), p.rows(rank), shardOffset, p.unshardedOffset() + p.firstRow(rank) * rowNumel,
+            var shard = new RowShard(p.firstRow(rank), p.rows(rank), shardOffset,
+                    p.unshardedOffset() + p.firstRow(rank) * rowNumel,
                     rowNumel);
             shards.add(shard);
             shardOffset += shard.numel();

@@ -1,0 +1,52 @@
+package dev.kintsugi.sharding.manifest;
+
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/// Names inside an output directory: `checkpoints/step-00000250/{manifest.json, model/shard-..., optimizer/shard-...}`.
+///
+/// The shard names are those of `torch.distributed.checkpoint.HuggingFaceStorageWriter` with `save_distributed=True`: shards are
+/// numbered from 1, so rank r writes shard r+1.
+public final class CheckpointLayout {
+    public static final String CHECKPOINTS = "checkpoints";
+    public static final String MANIFEST = "manifest.json";
+    public static final String MODEL = "model";
+    public static final String OPTIMIZER = "optimizer";
+
+    private static final Pattern STEP = Pattern.compile("step-(\\d{8,18})");
+    private static final Pattern SHARD = Pattern.compile("shard-(\\d{5,9})-model-00001-of-00001\\.safetensors");
+
+    private CheckpointLayout() {}
+
+    /// `step-00000250`
+    public static String stepDirectory(long step) {
+        return "step-%08d".formatted(step);
+    }
+
+    /// The step of a directory of this name, if it is a checkpoint's.
+    public static OptionalLong step(String directoryName) {
+        Matcher m = STEP.matcher(directoryName);
+        return m.matches() ? OptionalLong.of(Long.parseLong(m.group(1))) : OptionalLong.empty();
+    }
+
+    /// The number, from 1, in a shard file's name, if it is one.
+    public static OptionalLong shardNumber(String fileName) {
+        Matcher m = SHARD.matcher(fileName);
+        return m.matches() ? OptionalLong.of(Long.parseLong(m.group(1))) : OptionalLong.empty();
+    }
+
+    /// Path of a rank's weights, relative to the checkpoint directory.
+    public static String modelFile(int rank) {
+        return MODEL + "/" + shardFile(rank);
+    }
+
+    /// Path of a rank's optimizer state, relative to the checkpoint directory.
+    public static String optimizerFile(int rank) {
+        return OPTIMIZER + "/" + shardFile(rank);
+    }
+
+    private static String shardFile(int rank) {
+        return "shard-%05d-model-00001-of-00001.safetensors".formatted(rank + 1);
+    }
+}

@@ -1,0 +1,135 @@
+package dev.kintsugi.sharding.manifest;
+
+import dev.kintsugi.proto.v1.ShardFile;
+import dev.kintsugi.proto.v1.TrainingState;
+import dev.kintsugi.sharding.plan.ParameterPlan;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Function;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Builds manifests, writes them as JSON and reads them back. Pure; fields that a later minor version adds are ignored.
+public final class Manifests {
+    private static final JsonMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .enable(SerializationFeature.INDENT_OUTPUT).build();
+    private static final String FORMAT = "kintsugi-checkpoint";
+
+    private Manifests() {}
+
+    /// What the coordinator commits once every rank of `plan` has voted.
+    ///
+    /// @param files of all the ranks' votes; their order does not matter
+    /// @throws IllegalArgumentException if a rank's file is missing or anything else does not hold together
+    public static Manifest of(String kintsugiVersion, ShardPlan plan, String modelConfigJson, String jobConfigJson,
+            TrainingState training, Collection<ShardFile> files) {
+        List<SavedFile> saved = files.stream().map(f -> new SavedFile(f.getPath(), f.getBytes(), f.getSha256()))
+                .sorted(Comparator.comparing(SavedFile::path)).toList();
+        return new Manifest(kintsugiVersion, TrainingPosition.of(training), plan.worldSize(),
+                plan.units().stream().map(Manifests::unit).toList(), saved, jobConfigJson, modelConfigJson);
+    }
+
+    private static SavedUnit unit(UnitPlan unit) {
+        return new SavedUnit(unit.name(), unit.parameters().stream().map(Manifests::parameter).toList());
+    }
+
+    private static SavedParameter parameter(ParameterPlan p) {
+        return new SavedParameter(p.spec().name(), p.spec().shape(), p.rowsPerRank());
+    }
+
+    public static String toJson(Manifest m) {
+        ObjectNode root = JSON.createObjectNode();
+        root.put("format", FORMAT).put("format_version", Manifest.FORMAT_VERSION).put("kintsugi_version", m.kintsugiVersion());
+        TrainingPosition t = m.training();
+        root.putObject("training").put("step", t.step()).put("samples_seen", t.samplesSeen()).put("tokens_seen", t.tokensSeen())
+                .put("microbatches_per_step", t.microbatchesPerStep()).put("seed", t.seed())
+                .put("dataset_digest", t.datasetDigest());
+        root.put("world_size", m.worldSize());
+        ArrayNode files = root.putArray("files");
+        m.files().forEach(f -> files.addObject().put("path", f.path()).put("bytes", f.bytes()).put("sha256", f.sha256()));
+        ArrayNode units = root.putArray("units");
+        for (SavedUnit u : m.units()) {
+            ArrayNode parameters = units.addObject().put("name", u.name()).putArray("parameters");
+            for (SavedParameter p : u.parameters()) {
+                ObjectNode o = parameters.addObject().put("name", p.name());
+                ArrayNode shape = o.putArray("shape");
+                p.shape().forEach(shape::add);
+                o.put("rows_per_rank", p.rowsPerRank());
+            }
+        }
+        root.set("job", JSON.readTree(m.jobConfigJson()));
+        root.set("model_config", JSON.readTree(m.modelConfigJson()));
+        return JSON.writeValueAsString(root) + "\n";
+    }
+
+    /// @param source names the file in messages
+    /// @throws IllegalArgumentException one sentence: what is wrong, in which file and field, what to do
+    public static Manifest parse(String json, String source) {
+        try {
+            Field root = Field.root(JSON.readTree(json));
+            checkVersion(root);
+            return manifest(root);
+        } catch (JacksonException e) {
+            throw new IllegalArgumentException(
+                    "%s is not valid JSON (%s); use another checkpoint".formatted(source, e.getOriginalMessage()), e);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("%s: %s; use another checkpoint".formatted(source, e.getMessage()), e);
+        }
+    }
+
+    private static void checkVersion(Field root) {
+        if (!FORMAT.equals(root.get("format").text())) {
+            throw new IllegalArgumentException("format is not \"%s\", so this is no Kintsugi checkpoint".formatted(FORMAT));
+        }
+        long version = root.get("format_version").integer();
+        if (version != Manifest.FORMAT_VERSION) {
+            throw new IllegalArgumentException("format_version=%d was written by Kintsugi %s and this one reads format_version=%d"
+                    .formatted(version, root.get("kintsugi_version").text(), Manifest.FORMAT_VERSION));
+        }
+    }
+
+    private static Manifest manifest(Field root) {
+        Field t = root.get("training");
+        var training = new TrainingPosition(t.get("step").integer(), t.get("samples_seen").integer(),
+                t.get("tokens_seen").integer(),
+                t.get("microbatches_per_step").integer(), t.get("seed").integer(), t.get("dataset_digest").text());
+        return new Manifest(root.get("kintsugi_version").text(), training, root.get("world_size").int32(),
+                each(root.get("units"), Manifests::unit), each(root.get("files"), Manifests::file), root.get("job").object(),
+                root.get("model_config").object());
+    }
+
+    private static SavedUnit unit(Field f) {
+        return new SavedUnit(f.get("name").text(), each(f.get("parameters"), Manifests::parameter));
+    }
+
+    private static SavedParameter parameter(Field f) {
+        return new SavedParameter(f.get("name").text(), each(f.get("shape"), Field::integer), f.get("rows_per_rank").integer());
+    }
+
+    private static SavedFile file(Field f) {
+        return new SavedFile(f.get("path").text(), f.get("bytes").integer(), f.get("sha256").text());
+    }
+
+    private static <T> List<T> each(Field array, Function<Field, T> read) {
+        var values = new ArrayList<T>();
+        array.elements().forEach(f -> values.add(read.apply(f)));
+        return values;
+    }
+
+    /// The same JSON object on one line; two texts of equal content become equal.
+    static String compact(String json, String field) {
+        try {
+            return Field.root(JSON.readTree(json)).object();
+        } catch (JacksonException | IllegalArgumentException e) {
+            throw new IllegalArgumentException("%s is not a JSON object".formatted(field), e);
+        }
+    }
+}

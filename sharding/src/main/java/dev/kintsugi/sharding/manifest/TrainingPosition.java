@@ -1,0 +1,31 @@
+package dev.kintsugi.sharding.manifest;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.kintsugi.proto.v1.TrainingState;
+
+/// All that resuming needs besides tensors; valid for any world size. The file's own form of the proto `TrainingState`.
+///
+/// @param samplesSeen the data position
+/// @param datasetDigest of the packed index; a resume on other data is refused
+public record TrainingPosition(long step, long samplesSeen, long tokensSeen, long microbatchesPerStep, long seed,
+        String datasetDigest) {
+    public TrainingPosition {
+        requireNonNull(datasetDigest, "datasetDigest is null");
+        if (step < 0 || samplesSeen < 0 || tokensSeen < 0 || microbatchesPerStep < 0) {
+            throw new IllegalArgumentException(
+                    "training: step=%d samples_seen=%d tokens_seen=%d microbatches_per_step=%d; all must be >= 0"
+                            .formatted(step, samplesSeen, tokensSeen, microbatchesPerStep));
+        }
+    }
+
+    public static TrainingPosition of(TrainingState s) {
+        return new TrainingPosition(s.getStep(), s.getSamplesSeen(), s.getTokensSeen(), s.getMicrobatchesPerStep(), s.getSeed(),
+                s.getDatasetDigest());
+    }
+
+    public TrainingState toProto() {
+        return TrainingState.newBuilder().setStep(step).setSamplesSeen(samplesSeen).setTokensSeen(tokensSeen)
+                .setMicrobatchesPerStep(microbatchesPerStep).setSeed(seed).setDatasetDigest(datasetDigest).build();
+    }
+}

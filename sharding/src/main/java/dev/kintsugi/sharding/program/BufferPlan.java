@@ -1,0 +1,52 @@
+package dev.kintsugi.sharding.program;
+
+import dev.kintsugi.sharding.architecture.UnitSpec;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Which buffer each unit is gathered into, and which one its gradient is made in.
+///
+/// Two gather slots rotate over the units (unit i uses slot i mod 2), and one gradient slot serves them all. A tied embedding
+/// outlives the rotation, so it has a gather and a gradient slot of its own.
+///
+/// @param gatherSlotNumel elements of each gather slot
+/// @param gradientSlotNumel elements of each gradient slot
+/// @param gatherSlot by unit
+/// @param gradientSlot by unit
+public record BufferPlan(List<Long> gatherSlotNumel, List<Long> gradientSlotNumel, List<Integer> gatherSlot, List<Integer> gradientSlot) {
+    public BufferPlan {
+        gatherSlotNumel = List.copyOf(gatherSlotNumel);
+        gradientSlotNumel = List.copyOf(gradientSlotNumel);
+        gatherSlot = List.copyOf(gatherSlot);
+        gradientSlot = List.copyOf(gradientSlot);
+    }
+
+    public static BufferPlan of(ShardPlan plan) {
+        boolean tied = plan.units().getLast().spec().kind() != UnitSpec.Kind.HEAD;
+        var gatherSlot = new ArrayList<Integer>();
+        var gradientSlot = new ArrayList<Integer>();
+        for (UnitPlan unit : plan.units()) {
+            boolean ownSlot = tied && unit.index() == 0;
+            gatherSlot.add(ownSlot ? 2 : unit.index() % 2);
+            gradientSlot.add(ownSlot ? 1 : 0);
+        }
+        return new BufferPlan(slotSizes(plan, gatherSlot), slotSizes(plan, gradientSlot), gatherSlot, gradientSlot);
+    }
+
+    private static List<Long> slotSizes(ShardPlan plan, List<Integer> slotOfUnit) {
+        var sizes = new ArrayList<Long>();
+        for (UnitPlan unit : plan.units()) {
+            int slot = slotOfUnit.get(unit.index());
+            while (sizes.size() <= slot) { sizes.add(0L); }
+            sizes.set(slot, Math.max(sizes.get(slot), unit.unshardedNumel()));
+        }
+        return sizes;
+    }
+
+    /// Elements of all slots of both kinds.
+    public long totalNumel() {
+        return gatherSlotNumel.stream().mapToLong(n -> n).sum() + gradientSlotNumel.stream().mapToLong(n -> n).sum();
+    }
+}

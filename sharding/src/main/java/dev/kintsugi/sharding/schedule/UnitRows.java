@@ -1,0 +1,51 @@
+package dev.kintsugi.sharding.schedule;
+
+import dev.kintsugi.sharding.plan.RowShard;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import java.util.List;
+
+/// Where each element of every rank's shard of one unit lies in the unsharded buffer, as tables that a step can walk without
+/// allocating. Counts and offsets are elements.
+public final class UnitRows {
+    private final long[][] shardOffset; // [rank][row shard that is not empty]
+    private final long[][] unshardedOffset;
+    private final long[] shardNumel;
+
+    private UnitRows(int worldSize) {
+        shardOffset = new long[worldSize][];
+        unshardedOffset = new long[worldSize][];
+        shardNumel = new long[worldSize];
+    }
+
+    public static UnitRows of(UnitPlan unit, int worldSize) {
+        var rows = new UnitRows(worldSize);
+        for (int rank = 0; rank < worldSize; rank++) {
+            List<RowShard> shards = unit.rowShards(rank).stream().filter(s -> s.numel() > 0).toList();
+            rows.shardOffset[rank] = shards.stream().mapToLong(RowShard::shardOffset).toArray();
+            rows.unshardedOffset[rank] = shards.stream().mapToLong(RowShard::unshardedOffset).toArray();
+            rows.shardNumel[rank] = unit.shardNumel(rank);
+        }
+        return rows;
+    }
+
+    public long shardNumel(int rank) {
+        return shardNumel[rank];
+    }
+
+    /// Visits the contiguous pieces of elements `[from, to)` of `rank`'s shard, in the shard's order.
+    public void forEach(int rank, long from, long to, Visitor visitor) {
+        long[] starts = shardOffset[rank];
+        for (int i = 0; i < starts.length && starts[i] < to; i++) {
+            long end = i + 1 < starts.length ? starts[i + 1] : shardNumel[rank];
+            long first = Math.max(from, starts[i]);
+            long last = Math.min(to, end);
+            if (first < last) { visitor.visit(first, unshardedOffset[rank][i] + first - starts[i], last - first); }
+        }
+    }
+
+    /// See [#forEach].
+    @FunctionalInterface
+    public interface Visitor {
+        void visit(long shardOffset, long unshardedOffset, long numel);
+    }
+}

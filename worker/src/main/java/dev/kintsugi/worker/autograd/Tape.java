@@ -1,0 +1,205 @@
+package dev.kintsugi.worker.autograd;
+
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.memory.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Runs operations forward and, when recording, remembers how to run them backward. One tape a unit and pass; one thread.
+///
+/// ```
+/// B batch   T positions   C channels   H, G heads   D head size   N = B T rows   K, O features in and out
+/// ```
+/// **Memory** is a stack. An operation leaves its output on it, and what its gradient needs; kernel scratch is given back at once. In
+/// the backward pass the gradient of an intermediate value is allocated on top when the first user of the value adds to it, and
+/// freed once the operation that made the value has read it, if it is then the topmost; if not, it goes with the unit. The
+/// number of bytes is thus a function of shapes alone: `sharding.estimate.ActivationEstimate`.
+public final class Tape {
+    private final Kernels kernels;
+    private final StepArena arena;
+    private final boolean recording;
+    private final List<Operation> operations = new ArrayList<>();
+
+    private record Operation(Variable output, Runnable backward) {}
+
+    public Tape(Kernels kernels, StepArena arena, boolean recording) {
+        this.kernels = kernels;
+        this.arena = arena;
+        this.recording = recording;
+    }
+
+    public boolean isRecording() {
+        return recording;
+    }
+
+    public Kernels kernels() {
+        return kernels;
+    }
+
+    public StepArena arena() {
+        return arena;
+    }
+
+    /// Gives every variable and parameter that `y` came from its gradient. The caller has set `y`'s; parameters' are added to.
+    /// Needs a tape that records, and uses it up.
+    public void backward(Variable y) {
+        if (operations.isEmpty() || operations.getLast().output() != y || y.grad() == null) {
+            throw new IllegalArgumentException("backward(%s): not the last output of a recording tape, or it has no gradient".formatted(y.data()));
+        }
+        for (Operation operation : operations.reversed()) {
+            operation.backward().run();
+            free(operation.output());
+        }
+        operations.clear();
+    }
+
+    /// `(N, C)`: the rows `ids (N)` of `w (V, C)`.
+    public Variable embedding(Tensor ids, Parameter w) {
+        Tensor y = arena.allocate(w.data().dtype(), ids.numel(), w.data().dim(1));
+        kernels.embedding(y, ids, w.data());
+        var out = Variable.of(y);
+        return record(out, () -> {
+            if (w.grad() != null) { kernels.embeddingBackward(w.grad(), out.grad(), ids); }
+        });
+    }
+
+    /// `x (N, C)` scaled row by row to a root mean square of 1, times the gain `w (C)`.
+    public Variable rmsNorm(Variable x, Parameter w, double eps) {
+        Tensor y = arena.allocate(x.data().dtype(), x.data().shape());
+        Tensor rstd = arena.allocate(x.data().dtype(), x.data().dim(0));
+        kernels.rmsNorm(y, rstd, x.data(), w.data(), eps);
+        var out = Variable.of(y);
+        return record(out, () -> {
+            if (x.grad() == null) { kernels.fill(allocateGrad(x), 0); }
+            rmsNormBackward(x.grad(), w, out.grad(), x.data(), rstd);
+        });
+    }
+
+    private void rmsNormBackward(Tensor dx, Parameter w, Tensor dy, Tensor x, Tensor rstd) {
+        long mark = arena.mark();
+        Tensor dw = w.grad();
+        if (dw == null) {
+            // The kernel makes both gradients in one pass, so a frozen gain's goes to a tensor that nobody reads.
+            dw = arena.allocate(dx.dtype(), w.data().numel());
+            kernels.fill(dw, 0);
+        }
+        kernels.rmsNormBackward(dx, dw, dy, x, w.data(), rstd);
+        arena.release(mark);
+    }
+
+    /// `x (N, K) w (O, K)^T + bias (O)`; `bias` may be null.
+    public Variable linear(Variable x, Parameter w, Parameter bias) {
+        return linear(arena.allocate(x.data().dtype(), x.data().dim(0), w.data().dim(0)), x, w, bias);
+    }
+
+    /// The same, into `y (N, O)`, which the caller has allocated where it should outlive other values.
+    public Variable linear(Tensor y, Variable x, Parameter w, Parameter bias) {
+        kernels.linear(y, x.data(), w.data(), bias == null ? null : bias.data());
+        var out = Variable.of(y);
+        return record(out, () -> {
+            if (w.grad() != null) {
+                kernels.linearBackwardWeight(w.grad(), bias == null ? null : bias.grad(), out.grad(), x.data());
+            }
+            boolean accumulate = x.grad() != null;
+            Tensor dx = accumulate ? x.grad() : allocateGrad(x);
+            kernels.linearBackwardInput(dx, out.grad(), w.data(), accumulate);
+        });
+    }
+
+    /// The same memory under another shape of equal numel.
+    public Variable view(Variable x, long... shape) {
+        var out = Variable.of(x.data().reshape(shape));
+        return record(out, () -> x.takeGrad(out));
+    }
+
+    /// Rotates `x (B, T, H, D)` **in place**: x must have no other user.
+    public Variable rotary(Variable x, Tensor cos, Tensor sin, long firstPosition) {
+        kernels.rotary(x.data(), cos, sin, firstPosition, false);
+        var out = Variable.of(x.data());
+        return record(out, () -> {
+            kernels.rotary(out.grad(), cos, sin, firstPosition, true);
+            x.takeGrad(out);
+        });
+    }
+
+    /// Causal attention of `q (B, T, H, D)` over `k` and `v (B, S, G, D)`; q, k and v must have no other user.
+    public Variable attention(Variable q, Variable k, Variable v) {
+        Tensor out = arena.allocate(q.data().dtype(), q.data().shape());
+        Tensor lse = arena.allocate(q.data().dtype(), q.data().dim(0), q.data().dim(2), q.data().dim(1));
+        long mark = arena.mark();
+        kernels.attention(out, lse, q.data(), k.data(), v.data(), attentionScratch(q.data(), k.data()));
+        arena.release(mark);
+        var y = Variable.of(out);
+        return record(y, () -> attentionBackward(y, lse, q, k, v));
+    }
+
+    private void attentionBackward(Variable y, Tensor lse, Variable q, Variable k, Variable v) {
+        Tensor dq = allocateGrad(q);
+        Tensor dk = allocateGrad(k);
+        Tensor dv = allocateGrad(v);
+        long mark = arena.mark();
+        Tensor scratch = attentionScratch(q.data(), k.data());
+        kernels.attentionBackward(dq, dk, dv, y.grad(), y.data(), lse, q.data(), k.data(), v.data(), scratch);
+        arena.release(mark);
+    }
+
+    private Tensor attentionScratch(Tensor q, Tensor k) {
+        long numel = kernels.attentionScratchNumel(q.dim(0), q.dim(1), k.dim(1), q.dim(2), k.dim(2), q.dim(3));
+        return numel == 0 ? null : arena.allocate(q.dtype(), numel);
+    }
+
+    /// `silu(gate) * up`. The backward pass writes the gradients of gate and up over their values, which nothing else needs by then:
+    /// both must have no other user, and be outputs of operations that do not read their own output in backward (linear).
+    public Variable swiglu(Variable gate, Variable up) {
+        Tensor y = arena.allocate(gate.data().dtype(), gate.data().shape());
+        kernels.swiglu(y, gate.data(), up.data());
+        var out = Variable.of(y);
+        return record(out, () -> {
+            kernels.swigluBackward(gate.data(), up.data(), out.grad(), gate.data(), up.data());
+            gate.setGrad(gate.data());
+            up.setGrad(up.data());
+        });
+    }
+
+    /// `x + branch`, written over `branch`, which must be the output of the operation just before.
+    ///
+    /// The sum's gradient is the gradient of both, so both get the very same tensor, without a copy. That is safe because of the
+    /// order of the backward pass: branch's gradient is read just once, by the operation that comes next (the one that made
+    /// branch); whatever else adds to x's gradient, such as the norm at the branch's entry, was recorded before it and so runs
+    /// after it. The gradient of a residual stream thus stays in one tensor through all blocks.
+    public Variable addResidual(Variable x, Variable branch) {
+        if (recording && operations.getLast().output() != branch) {
+            throw new IllegalArgumentException("addResidual: branch %s is not the output of the operation just before".formatted(branch.data()));
+        }
+        kernels.add(branch.data(), x.data(), branch.data());
+        var out = Variable.of(branch.data());
+        return record(out, () -> {
+            if (x.grad() == null) {
+                branch.setGrad(out.grad());
+                x.takeGrad(out);
+            } else {
+                kernels.accumulate(x.grad(), out.grad());
+                branch.takeGrad(out);
+            }
+        });
+    }
+
+    private Variable record(Variable output, Runnable backward) {
+        if (recording) { operations.add(new Operation(output, backward)); }
+        return output;
+    }
+
+    /// Uninitialised.
+    private Tensor allocateGrad(Variable x) {
+        if (x.grad() != null) { throw new AssertionError("a second user of %s, which may have one".formatted(x.data())); }
+        long bottom = arena.mark();
+        Tensor grad = arena.allocate(x.data().dtype(), x.data().shape());
+        x.ownGrad(grad, bottom, arena.mark());
+        return grad;
+    }
+
+    private void free(Variable output) {
+        if (output.gradTop() >= 0 && output.gradTop() == arena.mark()) { arena.release(output.gradBottom()); }
+    }
+}

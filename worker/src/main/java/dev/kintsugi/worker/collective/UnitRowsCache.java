@@ -1,0 +1,47 @@
+package dev.kintsugi.worker.collective;
+
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.schedule.UnitRows;
+import java.lang.foreign.MemorySegment;
+import java.util.IdentityHashMap;
+import java.util.Map;
+
+/// The row tables of the units seen so far, and the copies between a shard and the unsharded layout that every transport needs.
+final class UnitRowsCache {
+    private final int worldSize;
+    private final Map<UnitPlan, UnitRows> rows = new IdentityHashMap<>(); // a UnitPlan's own hash would walk all its parameters
+
+    UnitRowsCache(int worldSize) {
+        this.worldSize = worldSize;
+    }
+
+    UnitRows of(UnitPlan unit) {
+        return rows.computeIfAbsent(unit, u -> UnitRows.of(u, worldSize));
+    }
+
+    /// Copies `rank`'s shard to its rows of the unsharded buffer.
+    void place(UnitPlan unit, int rank, MemorySegment shard, MemorySegment unsharded) {
+        UnitRows table = of(unit);
+        table.forEach(rank, 0, table.shardNumel(rank),
+                (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(shard, 4 * shardOffset, unsharded,
+                        4 * unshardedOffset, 4 * numel));
+    }
+
+    /// Copies `rank`'s rows of the unsharded buffer to its shard.
+    void take(UnitPlan unit, int rank, MemorySegment unsharded, MemorySegment shard) {
+        UnitRows table = of(unit);
+        table.forEach(rank, 0, table.shardNumel(rank),
+                (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(unsharded, 4 * unshardedOffset, shard,
+                        4 * shardOffset, 4 * numel));
+    }
+
+    /// Refuses segments that are too small for the unit before anything is copied.
+    static void check(UnitPlan unit, UnitRows table, int rank, MemorySegment shard, MemorySegment unsharded) {
+        if (shard.byteSize() < 4 * table.shardNumel(rank) || unsharded.byteSize() < 4 * unit.unshardedNumel()) {
+            throw new IllegalArgumentException(
+                    "unit %s on rank %d: shard=%d bytes (needs %d), unsharded=%d bytes (needs %d)".formatted(
+                            unit.name(), rank, shard.byteSize(), 4 * table.shardNumel(rank), unsharded.byteSize(),
+                            4 * unit.unshardedNumel()));
+        }
+    }
+}

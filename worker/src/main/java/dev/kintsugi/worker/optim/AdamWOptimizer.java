@@ -1,0 +1,50 @@
+package dev.kintsugi.worker.optim;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.sharding.plan.RowShard;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.ShardBuffers;
+import dev.kintsugi.worker.memory.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/// AdamW with decoupled weight decay (Loshchilov and Hutter 2019) over a rank's own shards: nothing crosses ranks here.
+public final class AdamWOptimizer {
+    private final Kernels kernels;
+    private final Settings settings;
+
+    /// As in PyTorch; parameters whose `decay` is false are not decayed.
+    public record Settings(double beta1, double beta2, double epsilon, double weightDecay) {}
+
+    public AdamWOptimizer(Kernels kernels, Settings settings) {
+        this.kernels = kernels;
+        this.settings = settings;
+    }
+
+    /// @param gradients one segment a unit, f32, laid out like the shards
+    /// @param update counts from 1: the exponent of the bias corrections
+    /// @param gradScale the clipping coefficient
+    public void update(ShardBuffers state, List<MemorySegment> gradients, long update, double learningRate, double gradScale) {
+        double biasCorrection1 = 1 - StrictMath.pow(settings.beta1, update);
+        double biasCorrection2 = 1 - StrictMath.pow(settings.beta2, update);
+        for (UnitPlan unit : state.plan().units()) {
+            List<RowShard> shards = unit.rowShards(state.rank());
+            for (int i = 0; i < shards.size(); i++) {
+                RowShard shard = shards.get(i);
+                if (shard.rows() == 0) { continue; }
+                ParameterSpec spec = unit.parameters().get(i).spec();
+                var step = new Kernels.AdamW(learningRate, settings.beta1, settings.beta2, settings.epsilon,
+                        spec.decay() ? settings.weightDecay : 0, biasCorrection1, biasCorrection2, gradScale);
+                int u = unit.index();
+                kernels.adamw(view(state.parameters().get(u), shard), view(state.expAvg().get(u), shard),
+                        view(state.expAvgSq().get(u), shard), view(gradients.get(u), shard), step);
+            }
+        }
+    }
+
+    private static Tensor view(MemorySegment unitShard, RowShard shard) {
+        return new Tensor(unitShard.asSlice(shard.shardOffset() * DType.F32.bytes()), DType.F32, shard.numel());
+    }
+}

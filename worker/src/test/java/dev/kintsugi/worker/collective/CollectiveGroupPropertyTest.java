@@ -1,0 +1,188 @@
+package dev.kintsugi.worker.collective;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kintsugi.sharding.architecture.ModelSpec;
+import dev.kintsugi.sharding.plan.ParameterPlan;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.collective.GroupConfig.Transport;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Whatever the transport and world size: the bits that a plain loop on one rank gives.
+class CollectiveGroupPropertyTest {
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT;
+
+    private final TestGroups groups = new TestGroups();
+
+    @AfterEach
+    void close() {
+        groups.close();
+    }
+
+    static Stream<Arguments> cases() {
+        long seed = Long.getLong("test.seed", System.nanoTime() & 0xffffff);
+        return Stream.of(Transport.SHM)
+                .flatMap(t -> IntStream.rangeClosed(1, 5).boxed().map(w -> Arguments.of(t, w, seed + 31L * w)));
+    }
+
+    @ParameterizedTest(name = "{0} worldSize={1} -Dtest.seed={2}")
+    @MethodSource("cases")
+    void shouldMoveEveryRowToItsPlace(Transport transport, int worldSize, long seed) throws Exception {
+        ShardPlan plan = ShardPlanner.plan(RandomModel.of(new Random(seed)), worldSize);
+        Ranks.run(worldSize, rank -> {
+            try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofConfined()) {
+                var full = List.of(group.gatherBuffer("even", bytes(plan)), group.gatherBuffer("odd", bytes(plan)));
+                for (int round = 0; round < 3; round++) {
+                    group.enterStep(round);
+                    for (UnitPlan unit : plan.units()) {
+                        var into = full.get(unit.index() % 2);
+                        MemorySegment shard = arena.allocate(4 * Math.max(1, unit.shardNumel(rank)), 64);
+                        long salt = seed + 100L * round + unit.index();
+                        fillShard(unit, rank, salt, shard);
+                        group.allGather(unit, shard, into);
+                        assertUnsharded(unit, salt, into.segment());
+
+                        group.barrier("checked");
+                        if (rank == 0) { fillUnsharded(unit, salt + 7, into.segment()); }
+                        group.scatter(unit, into, shard);
+                        assertShard(unit, rank, salt + 7, shard);
+                    }
+                }
+            }
+            return null;
+        });
+    }
+
+    @ParameterizedTest(name = "{0} worldSize={1} -Dtest.seed={2}")
+    @MethodSource("cases")
+    void shouldAddGradientsInRankOrder(Transport transport, int worldSize, long seed) throws Exception {
+        ModelSpec model = RandomModel.of(new Random(seed));
+        ShardPlan plan = ShardPlanner.plan(model, worldSize);
+        int microbatches = 60; // divisible by every world size here: the chain is then the same for all
+        List<float[][]> byRank = Ranks.run(worldSize, rank -> {
+            try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofConfined()) {
+                var from = group.gradientBuffer("gradient", bytes(plan));
+                var accumulators = plan.units().stream().map(u -> arena.allocate(4 * Math.max(1, u.shardNumel(rank)), 64))
+                        .toList();
+                for (int m = rank; m < microbatches; m += worldSize) {
+                    for (UnitPlan unit : plan.units()) {
+                        fillUnsharded(unit, seed + m, from.segment());
+                        group.reduceScatter(unit, from, accumulators.get(unit.index()));
+                    }
+                }
+                return accumulators.stream().map(a -> a.toArray(F32)).toArray(float[][]::new);
+            }
+        });
+        for (UnitPlan unit : plan.units()) {
+            for (int rank = 0; rank < worldSize; rank++) {
+                assertChain(unit, rank, microbatches, seed, byRank.get(rank)[unit.index()]);
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0} worldSize={1}")
+    @MethodSource("cases")
+    void shouldExchangeMessagesOfAnySize(Transport transport, int worldSize, long seed) throws Exception {
+        Ranks.run(worldSize, rank -> {
+            try (var group = groups.open(transport, rank, worldSize)) {
+                for (int size : new int[]{0, 1, 5, 8095, 8096, 8097, 1 << 16}) {
+                    var all = group.exchange("size", (rank + ":" + "x".repeat(size)).substring(0, Math.min(size, 2 + size))
+                            .getBytes(StandardCharsets.UTF_8));
+                    assertThat(all).hasSize(worldSize);
+                    for (int r = 0; r < worldSize; r++) {
+                        assertThat(new String(all.get(r), StandardCharsets.UTF_8))
+                                .isEqualTo((r + ":" + "x".repeat(size)).substring(0, size));
+                    }
+                }
+                var entries = group.journal().snapshot();
+                assertThat(entries).allMatch(e -> e.leftNs() >= e.enteredNs()).extracting(Journal.Entry::kind)
+                        .contains("exchange");
+            }
+            return null;
+        });
+    }
+
+    private static long bytes(ShardPlan plan) {
+        return 4 * plan.units().stream().mapToLong(UnitPlan::unshardedNumel).max().orElseThrow();
+    }
+
+    /// A value for each element of the model, whoever holds it: large and small ones, so that the order of additions shows.
+    private static float value(long salt, UnitPlan unit, int parameter, long element) {
+        long h = (salt * 0x9e3779b97f4a7c15L + unit.index() * 1000L + parameter) * 0xbf58476d1ce4e5b9L
+                + element * 0x94d049bb133111ebL;
+        h ^= h >>> 29;
+        h *= 0xbf58476d1ce4e5b9L;
+        return (float) Math.scalb((double) (int) (h >>> 32), -31 + (int) (h & 15));
+    }
+
+    private static void fillShard(UnitPlan unit, int rank, long salt, MemorySegment shard) {
+        long at = 0;
+        for (int p = 0; p < unit.parameters().size(); p++) {
+            ParameterPlan parameter = unit.parameters().get(p);
+            long first = parameter.firstRow(rank) * parameter.spec().rowNumel();
+            long numel = parameter.rows(rank) * parameter.spec().rowNumel();
+            for (long e = first; e < first + numel; e++) {
+                shard.setAtIndex(F32, at++, value(salt, unit, p, e));
+            }
+        }
+    }
+
+    private static void assertShard(UnitPlan unit, int rank, long salt, MemorySegment shard) {
+        MemorySegment expected = MemorySegment.ofArray(new float[(int) unit.shardNumel(rank)]);
+        fillShard(unit, rank, salt, expected);
+        assertThat(expected.mismatch(shard.asSlice(0, expected.byteSize()))).as("%s on rank %d", unit.name(), rank).isEqualTo(-1);
+    }
+
+    private static void fillUnsharded(UnitPlan unit, long salt, MemorySegment unsharded) {
+        for (int p = 0; p < unit.parameters().size(); p++) {
+            ParameterPlan parameter = unit.parameters().get(p);
+            for (long e = 0; e < parameter.spec().numel(); e++) {
+                unsharded.setAtIndex(F32, parameter.unshardedOffset() + e, value(salt, unit, p, e));
+            }
+        }
+    }
+
+    private static void assertUnsharded(UnitPlan unit, long salt, MemorySegment unsharded) {
+        for (int p = 0; p < unit.parameters().size(); p++) {
+            ParameterPlan parameter = unit.parameters().get(p);
+            for (long e = 0; e < parameter.spec().numel(); e++) {
+                float actual = unsharded.getAtIndex(F32, parameter.unshardedOffset() + e);
+                float expected = value(salt, unit, p, e);
+                if (Float.floatToRawIntBits(actual) != Float.floatToRawIntBits(expected)) {
+                    throw new AssertionError("%s[%d] of %s: %s instead of %s".formatted(parameter.spec().name(), e, unit.name(),
+                            actual, expected));
+                }
+            }
+        }
+    }
+
+    private static void assertChain(UnitPlan unit, int rank, int microbatches, long seed, float[] actual) {
+        long at = 0;
+        for (int p = 0; p < unit.parameters().size(); p++) {
+            ParameterPlan parameter = unit.parameters().get(p);
+            long first = parameter.firstRow(rank) * parameter.spec().rowNumel();
+            long numel = parameter.rows(rank) * parameter.spec().rowNumel();
+            for (long e = first; e < first + numel; e++) {
+                float sum = 0;
+                for (int m = 0; m < microbatches; m++) {
+                    sum += value(seed + m, unit, p, e);
+                }
+                assertThat(Float.floatToRawIntBits(actual[(int) at++])).as("%s[%d]", parameter.spec().name(), e)
+                        .isEqualTo(Float.floatToRawIntBits(sum));
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+package dev.kintsugi.worker.model;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.plan.ParameterPlan;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.autograd.Parameter;
+import dev.kintsugi.worker.autograd.Tape;
+import dev.kintsugi.worker.autograd.UnitParameters;
+import dev.kintsugi.worker.autograd.Variable;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.memory.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Consumer;
+
+/// A whole model on one rank with all units gathered at once: runs micro-batches in the order that the step program has.
+final class MicroBatch {
+    final LlamaConfig config;
+    final ShardPlan plan;
+    final Kernels kernels;
+    final DType dtype;
+    final Llama llama;
+    final List<MemorySegment> weights = new ArrayList<>();       // a unit each
+    final List<MemorySegment> gradients = new ArrayList<>();
+    final List<UnitParameters> units = new ArrayList<>();
+
+    MicroBatch(LlamaConfig config, Kernels kernels, DType dtype, long positions, Arena arena) {
+        this.config = config;
+        this.plan = ShardPlanner.plan(LlamaModelSpec.of(config), 1);
+        this.kernels = kernels;
+        this.dtype = dtype;
+        this.llama = new Llama(config, positions, dtype, arena);
+        for (UnitPlan unit : plan.units()) {
+            weights.add(arena.allocate(unit.unshardedNumel() * dtype.bytes(), 64));
+            gradients.add(arena.allocate(unit.unshardedNumel() * dtype.bytes(), 64));
+            units.add(UnitParameters.of(unit, weights.getLast(), gradients.getLast(), dtype));
+        }
+    }
+
+    void forEachParameter(Consumer<Parameter> action) {
+        for (UnitPlan unit : plan.units()) {
+            for (ParameterPlan p : unit.parameters()) { action.accept(units.get(unit.index()).get(p.spec().name())); }
+        }
+    }
+
+    /// Small normal numbers everywhere; gains around 1.
+    void initialise(long seed) {
+        var random = new Random(seed);
+        forEachParameter(p -> {
+            double mean = p.name().endsWith("norm.weight") ? 1 : 0;
+            for (long i = 0; i < p.data().numel(); i++) { set(p.data(), i, mean + 0.2 * random.nextGaussian()); }
+        });
+    }
+
+    void zeroGradients() {
+        gradients.forEach(g -> g.fill((byte) 0));
+    }
+
+    /// Forward and backward of B sequences of T tokens: adds to all gradients. Returns the sum of the losses.
+    double run(StepArena arena, int[] ids, long B, long T, double scale, boolean checkpointing) {
+        long bottom = arena.mark();
+        Tensor dStream = arena.allocate(dtype, B * T, config.hiddenSize());
+        Tensor idTensor = ints(arena, ids);
+        Tensor labelTensor = ints(arena, labels(ids, (int) T));
+        int blocks = config.numHiddenLayers();
+        var tapes = new ArrayDeque<Tape>();
+        var marks = new ArrayDeque<Long>();
+        var inputs = new ArrayDeque<Variable>();
+
+        var embeddingTape = new Tape(kernels, arena, true);
+        Variable embedded = llama.forwardEmbedding(embeddingTape, units.getFirst(), idTensor);
+        Variable x = embedded;
+        for (int block = 0; block < blocks; block++) {
+            inputs.push(x);
+            marks.push(arena.mark());
+            tapes.push(new Tape(kernels, arena, !checkpointing));
+            x = llama.forwardBlock(tapes.peek(), units.get(1 + block), x, B, T);
+        }
+        x.setGrad(dStream);
+        double loss = llama.loss(new Tape(kernels, arena, false), head(), x, labelTensor, scale, true);
+        for (int block = blocks - 1; block >= 0; block--) {
+            Variable input = inputs.pop();
+            Tape tape = tapes.pop();
+            if (checkpointing) {
+                tape = new Tape(kernels, arena, true);
+                x = llama.forwardBlock(tape, units.get(1 + block), input, B, T);
+                x.setGrad(dStream);
+            }
+            tape.backward(x);
+            arena.release(marks.pop());
+            x = input;
+        }
+        embeddingTape.backward(embedded);
+        arena.release(bottom);
+        return loss;
+    }
+
+    private UnitParameters head() {
+        return config.tieWordEmbeddings() ? units.getFirst() : units.getLast();
+    }
+
+    /// (N, V), without gradients.
+    Tensor logits(StepArena arena, int[] ids, long B, long T) {
+        var tape = new Tape(kernels, arena, false);
+        Variable x = llama.forwardEmbedding(tape, units.getFirst(), ints(arena, ids));
+        for (int block = 0; block < config.numHiddenLayers(); block++) {
+            x = llama.forwardBlock(tape, units.get(1 + block), x, B, T);
+        }
+        return llama.logits(tape, head(), x);
+    }
+
+    static int[] labels(int[] ids, int T) {
+        var labels = new int[ids.length];
+        for (int i = 0; i < ids.length; i++) { labels[i] = (i + 1) % T == 0 ? -100 : ids[i + 1]; }
+        return labels;
+    }
+
+    static Tensor ints(StepArena arena, int[] values) {
+        Tensor t = arena.allocate(DType.I32, values.length);
+        MemorySegment.copy(values, 0, t.data(), ValueLayout.JAVA_INT, 0, values.length);
+        return t;
+    }
+
+    static double get(Tensor t, long i) {
+        return t.dtype() == DType.F64 ? t.data().getAtIndex(ValueLayout.JAVA_DOUBLE, i) : t.data().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+    }
+
+    static void set(Tensor t, long i, double value) {
+        if (t.dtype() == DType.F64) {
+            t.data().setAtIndex(ValueLayout.JAVA_DOUBLE, i, value);
+        } else {
+            t.data().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) value);
+        }
+    }
+}
