@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.kernel.cpu.CpuKernels;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
@@ -13,7 +14,7 @@ import dev.kintsugi.worker.optim.LearningRateSchedule;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
-import java.util.function.Supplier;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -26,8 +27,8 @@ class LlamaConformanceTest {
     private static final long ARENA_BYTES = 4 << 20;
 
     static Stream<Arguments> fixturesAndKernels() {
-        return Arrays.stream(Fixture.NAMES).flatMap(name -> Stream.<Supplier<Kernels>>of(ReferenceKernels::new)
-                .map(kernels -> Arguments.of(name, kernels.get())));
+        List<Kernels> all = List.of(new ReferenceKernels(), CpuKernels.open());
+        return Arrays.stream(Fixture.NAMES).flatMap(name -> all.stream().map(kernels -> Arguments.of(name, kernels)));
     }
 
     @ParameterizedTest
