@@ -1,0 +1,117 @@
+package dev.kintsugi.worker.kernel;
+
+import dev.kintsugi.sharding.estimate.ScratchSizes;
+import dev.kintsugi.worker.memory.Tensor;
+
+/// The shapes-only device: the checks of `cpu` and nothing else. Tensors may have no memory behind them.
+public final class MetaKernels implements Kernels {
+    @Override
+    public String description() {
+        return "meta (shapes only)";
+    }
+
+    @Override
+    public void fill(Tensor y, double value) {
+        Shapes.same("y", y, "y", y);
+    }
+
+    @Override
+    public void copy(Tensor y, Tensor x) {
+        Shapes.sameNumel("x", x, "y", y);
+    }
+
+    @Override
+    public void add(Tensor y, Tensor a, Tensor b) {
+        Shapes.sameNumel("y", y, "a", a);
+        Shapes.sameNumel("y", y, "b", b);
+    }
+
+    @Override
+    public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
+        Shapes.linear(y, x, w, bias);
+    }
+
+    @Override
+    public void linearBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate) {
+        Shapes.linearBackwardInput(dx, dy, w);
+    }
+
+    @Override
+    public void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x) {
+        Shapes.linearBackwardWeight(dw, dbias, dy, x);
+    }
+
+    @Override
+    public void rmsNorm(Tensor y, Tensor rstd, Tensor x, Tensor w, double eps) {
+        Shapes.rmsNorm(y, rstd, x, w);
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+        Shapes.rmsNormBackward(dx, dw, dy, x, w, rstd);
+    }
+
+    @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
+        Shapes.rotary(x, cos, sin, firstPosition);
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
+        Shapes.attention(out, lse, q, k, v, scratch);
+    }
+
+    @Override
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
+            Tensor scratch) {
+        Shapes.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, scratch);
+    }
+
+    @Override
+    public long attentionScratchNumel(long B, long T, long S, long H, long G, long D) {
+        return ScratchSizes.attentionNumel(B, T, S, H, G, D);
+    }
+
+    @Override
+    public void swiglu(Tensor y, Tensor gate, Tensor up) {
+        Shapes.swiglu(y, gate, up);
+    }
+
+    @Override
+    public void swigluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
+        Shapes.swigluBackward(dgate, dup, dy, gate, up);
+    }
+
+    @Override
+    public void embedding(Tensor y, Tensor ids, Tensor w) {
+        Shapes.embedding("y", y, ids, "w", w);
+    }
+
+    @Override
+    public void embeddingBackward(Tensor dw, Tensor dy, Tensor ids) {
+        Shapes.embedding("dy", dy, ids, "dw", dw);
+    }
+
+    /// Always 0.
+    @Override
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+        Shapes.crossEntropy(logits, labels);
+        return 0;
+    }
+
+    @Override
+    public void adamw(Tensor p, Tensor m, Tensor v, Tensor g, AdamW step) {
+        Shapes.adamw(p, m, v, g);
+    }
+
+    /// Leaves `out` as it is.
+    @Override
+    public void rowSumsOfSquares(double[] out, Tensor g) {
+        Shapes.rowSumsOfSquares(out, g);
+    }
+
+    @Override
+    public void accumulate(Tensor acc, Tensor x) {
+        Shapes.sameNumel("acc", acc, "x", x);
+    }
+}

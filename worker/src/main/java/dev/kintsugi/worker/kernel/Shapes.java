@@ -1,0 +1,171 @@
+package dev.kintsugi.worker.kernel;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.estimate.ScratchSizes;
+import dev.kintsugi.worker.memory.Tensor;
+import java.util.Arrays;
+
+/// The shape and dtype checks of [Kernels], one method an operation, shared by the f32 devices. The letters are those of [Kernels].
+///
+/// @throws IllegalArgumentException from every method, naming the tensor, what it is and what it has to be
+public final class Shapes {
+    private Shapes() {}
+
+    public static void same(String nameA, Tensor a, String nameB, Tensor b) {
+        require(nameA, a, DType.F32, a.shape());
+        require(nameB, b, DType.F32, a.shape());
+    }
+
+    /// Equal numel is enough where the shape has no meaning.
+    public static void sameNumel(String nameA, Tensor a, String nameB, Tensor b) {
+        require(nameA, a, DType.F32, a.shape());
+        require(nameB, b, DType.F32, b.shape());
+        if (a.numel() != b.numel()) {
+            throw new IllegalArgumentException("%s is %s but %s is %s; they must have equal numel".formatted(nameB, b, nameA, a));
+        }
+    }
+
+    public static void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
+        long N = matrix("x", x).dim(0);
+        long O = matrix("w", w).dim(0);
+        require("w", w, O, x.dim(1));
+        require("y", y, N, O);
+        if (bias != null) { require("bias", bias, O); }
+    }
+
+    public static void linearBackwardInput(Tensor dx, Tensor dy, Tensor w) {
+        long N = matrix("dy", dy).dim(0);
+        long K = matrix("w", w).dim(1);
+        require("w", w, dy.dim(1), K);
+        require("dx", dx, N, K);
+    }
+
+    public static void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x) {
+        long O = matrix("dy", dy).dim(1);
+        require("x", matrix("x", x), dy.dim(0), x.dim(1));
+        require("dw", dw, O, x.dim(1));
+        if (dbias != null) { require("dbias", dbias, O); }
+    }
+
+    public static void rmsNorm(Tensor y, Tensor rstd, Tensor x, Tensor w) {
+        long N = matrix("x", x).dim(0);
+        long C = x.dim(1);
+        require("y", y, N, C);
+        require("rstd", rstd, N);
+        require("w", w, C);
+    }
+
+    public static void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+        rmsNorm(dy, rstd, x, w);
+        require("dx", dx, x.dim(0), x.dim(1));
+        require("dw", dw, x.dim(1));
+    }
+
+    public static void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition) {
+        long T = rank4("x", x).dim(1);
+        long P = matrix("cos", cos).dim(0);
+        if (x.dim(3) % 2 != 0) { throw new IllegalArgumentException("x is %s; D must be even for rotary".formatted(x)); }
+        require("cos", cos, P, x.dim(3) / 2);
+        require("sin", sin, P, x.dim(3) / 2);
+        if (firstPosition < 0 || firstPosition + T > P) {
+            throw new IllegalArgumentException("firstPosition=%d with T=%d needs rows to %d; cos has P=%d"
+                    .formatted(firstPosition, T, firstPosition + T, P));
+        }
+    }
+
+    public static void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
+        long B = rank4("q", q).dim(0);
+        long H = q.dim(2);
+        require("k", rank4("k", k), B, k.dim(1), k.dim(2), q.dim(3));
+        require("v", v, B, k.dim(1), k.dim(2), q.dim(3));
+        require("out", out, B, q.dim(1), H, q.dim(3));
+        require("lse", lse, B, H, q.dim(1));
+        if (q.dim(1) > k.dim(1)) {
+            throw new IllegalArgumentException("q is %s and k is %s; T must not be above S".formatted(q, k));
+        }
+        if (k.dim(2) == 0 || H % k.dim(2) != 0) {
+            throw new IllegalArgumentException("q is %s and k is %s; H must be a multiple of G".formatted(q, k));
+        }
+        scratch(scratch, ScratchSizes.attentionNumel(B, q.dim(1), k.dim(1), H, k.dim(2), q.dim(3)));
+    }
+
+    public static void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k,
+            Tensor v, Tensor scratch) {
+        attention(out, lse, q, k, v, scratch);
+        if (q.dim(1) != k.dim(1)) {
+            throw new IllegalArgumentException("q is %s and k is %s; backward needs T == S".formatted(q, k));
+        }
+        require("dout", dout, out.shape());
+        require("dq", dq, q.shape());
+        require("dk", dk, k.shape());
+        require("dv", dv, v.shape());
+    }
+
+    private static void scratch(Tensor scratch, long numel) {
+        if (scratch == null || scratch.dtype() != DType.F32 || scratch.numel() < numel) {
+            throw new IllegalArgumentException("scratch is %s; it must be F32 of at least numel=%d".formatted(scratch, numel));
+        }
+    }
+
+    public static void swiglu(Tensor y, Tensor gate, Tensor up) {
+        sameNumel("gate", gate, "up", up);
+        sameNumel("gate", gate, "y", y);
+    }
+
+    public static void swigluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
+        swiglu(dy, gate, up);
+        sameNumel("gate", gate, "dgate", dgate);
+        sameNumel("gate", gate, "dup", dup);
+    }
+
+    /// `rows (N, C)`, `ids (N)`, `table (V, C)`.
+    public static void embedding(String rowsName, Tensor rows, Tensor ids, String tableName, Tensor table) {
+        require(rowsName, matrix(rowsName, rows), rows.dim(0), matrix(tableName, table).dim(1));
+        require("ids", ids, DType.I32, rows.dim(0));
+        require(tableName, table, DType.F32, table.shape());
+    }
+
+    public static void crossEntropy(Tensor logits, Tensor labels) {
+        require("labels", labels, DType.I32, matrix("logits", logits).dim(0));
+        require("logits", logits, DType.F32, logits.shape());
+    }
+
+    public static void adamw(Tensor p, Tensor m, Tensor v, Tensor g) {
+        sameNumel("p", p, "m", m);
+        sameNumel("p", p, "v", v);
+        sameNumel("p", p, "g", g);
+    }
+
+    public static void rowSumsOfSquares(double[] out, Tensor g) {
+        require("g", matrix("g", g), DType.F32, g.shape());
+        if (out.length < g.dim(0)) {
+            throw new IllegalArgumentException("out.length=%d; g is %s and needs one a row".formatted(out.length, g));
+        }
+    }
+
+    private static Tensor matrix(String name, Tensor t) {
+        return rank(name, t, 2);
+    }
+
+    private static Tensor rank4(String name, Tensor t) {
+        return rank(name, t, 4);
+    }
+
+    private static Tensor rank(String name, Tensor t, int rank) {
+        if (t.rank() != rank) { throw new IllegalArgumentException("%s is %s; it must have %d dimensions".formatted(name, t, rank)); }
+        return t;
+    }
+
+    private static void require(String name, Tensor t, long... shape) {
+        require(name, t, DType.F32, shape);
+    }
+
+    private static void require(String name, Tensor t, DType dtype, long... shape) {
+        boolean fits = t.dtype() == dtype && t.rank() == shape.length;
+        for (int i = 0; fits && i < shape.length; i++) { fits = t.dim(i) == shape[i]; }
+        if (!fits) {
+            throw new IllegalArgumentException("%s is %s; it must be %s%s"
+                    .formatted(name, t, dtype, Arrays.toString(shape)));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+package dev.kintsugi.worker.kernel.cpu;
+
+import dev.kintsugi.sharding.estimate.ScratchSizes;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.kernel.Shapes;
+import dev.kintsugi.worker.memory.Tensor;
+import java.lang.foreign.MemorySegment;
+
+/// [Kernels] in f32 on the calling thread. One instance serves one thread at a time.
+public final class CpuKernels implements Kernels {
+    private final Matmul matmul;
+    private final Attention attention;
+    private final AttentionBackward attentionBackward;
+
+    CpuKernels(Matmul matmul) {
+        this.matmul = matmul;
+        this.attention = new Attention(matmul);
+        this.attentionBackward = new AttentionBackward(matmul);
+    }
+
+    /// With the best matrix product of this machine; see [MatmulChoice].
+    public static CpuKernels open() {
+        return new CpuKernels(MatmulChoice.open());
+    }
+
+    @Override
+    public String description() {
+        return "cpu (%s, Vector %d)".formatted(matmul.description(), Lanes.F.vectorBitSize());
+    }
+
+    @Override
+    public void fill(Tensor y, double value) {
+        Shapes.same("y", y, "y", y);
+        Elementwise.fill(y.data(), (float) value, y.numel());
+    }
+
+    @Override
+    public void copy(Tensor y, Tensor x) {
+        Shapes.sameNumel("x", x, "y", y);
+        MemorySegment.copy(x.data(), 0, y.data(), 0, x.bytes());
+    }
+
+    @Override
+    public void add(Tensor y, Tensor a, Tensor b) {
+        Shapes.sameNumel("y", y, "a", a);
+        Shapes.sameNumel("y", y, "b", b);
+        Elementwise.add(y.data(), a.data(), b.data(), y.numel());
+    }
+
+    @Override
+    public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
+        Shapes.linear(y, x, w, bias);
+        int N = extent(y, 0);
+        int O = extent(y, 1);
+        int K = extent(x, 1);
+        matmul.multiply(y.data(), O, x.data(), K, false, w.data(), K, true, N, O, K, false);
+        if (bias != null) { Elementwise.addToRows(y.data(), bias.data(), N, O); }
+    }
+
+    @Override
+    public void linearBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate) {
+        Shapes.linearBackwardInput(dx, dy, w);
+        int K = extent(w, 1);
+        int O = extent(w, 0);
+        matmul.multiply(dx.data(), K, dy.data(), O, false, w.data(), K, false, extent(dy, 0), K, O, accumulate);
+    }
+
+    @Override
+    public void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x) {
+        Shapes.linearBackwardWeight(dw, dbias, dy, x);
+        int N = extent(dy, 0);
+        int O = extent(dy, 1);
+        int K = extent(x, 1);
+        matmul.multiply(dw.data(), K, dy.data(), O, true, x.data(), K, false, O, K, N, true);
+        if (dbias != null) { Elementwise.addColumnSums(dbias.data(), dy.data(), N, O); }
+    }
+
+    private static int extent(Tensor t, int dimension) {
+        return Math.toIntExact(t.dim(dimension));
+    }
+
+    @Override
+    public void rmsNorm(Tensor y, Tensor rstd, Tensor x, Tensor w, double eps) {
+        Shapes.rmsNorm(y, rstd, x, w);
+        RmsNorm.forward(y.data(), rstd.data(), x.data(), w.data(), eps, x.dim(0), x.dim(1));
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+        Shapes.rmsNormBackward(dx, dw, dy, x, w, rstd);
+        RmsNorm.backward(dx.data(), dw.data(), dy.data(), x.data(), w.data(), rstd.data(), x.dim(0), x.dim(1));
+    }
+
+    @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
+        Shapes.rotary(x, cos, sin, firstPosition);
+        Rotary.rotate(x.data(), cos.data(), sin.data(), firstPosition, inverse, x.dim(0), x.dim(1), x.dim(2), x.dim(3));
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
+        Shapes.attention(out, lse, q, k, v, scratch);
+        attention.forward(out.data(), lse.data(), q.data(), k.data(), v.data(), scratch.data(), AttentionShape.of(q, k));
+    }
+
+    @Override
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
+            Tensor scratch) {
+        Shapes.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, scratch);
+        attentionBackward.backward(dq.data(), dk.data(), dv.data(), dout.data(), out.data(), lse.data(), q.data(), k.data(),
+                v.data(), scratch.data(), AttentionShape.of(q, k));
+    }
+
+    @Override
+    public long attentionScratchNumel(long B, long T, long S, long H, long G, long D) {
+        return ScratchSizes.attentionNumel(B, T, S, H, G, D);
+    }
+
+    @Override
+    public void swiglu(Tensor y, Tensor gate, Tensor up) {
+        Shapes.swiglu(y, gate, up);
+        SwiGlu.forward(y.data(), gate.data(), up.data(), y.numel());
+    }
+
+    @Override
+    public void swigluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
+        Shapes.swigluBackward(dgate, dup, dy, gate, up);
+        SwiGlu.backward(dgate.data(), dup.data(), dy.data(), gate.data(), up.data(), dy.numel());
+    }
+
+    /// @throws IllegalArgumentException also for an id outside `[0, V)`
+    @Override
+    public void embedding(Tensor y, Tensor ids, Tensor w) {
+        Shapes.embedding("y", y, ids, "w", w);
+        Embedding.checkIds(ids.data(), ids.numel(), w.dim(0));
+        Embedding.forward(y.data(), ids.data(), w.data(), y.dim(0), y.dim(1));
+    }
+
+    /// @throws IllegalArgumentException also for an id outside `[0, V)`
+    @Override
+    public void embeddingBackward(Tensor dw, Tensor dy, Tensor ids) {
+        Shapes.embedding("dy", dy, ids, "dw", dw);
+        Embedding.checkIds(ids.data(), ids.numel(), dw.dim(0));
+        Embedding.backward(dw.data(), dy.data(), ids.data(), dy.dim(0), dy.dim(1));
+    }
+
+    /// @throws IllegalArgumentException also for a label of V or more
+    @Override
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+        Shapes.crossEntropy(logits, labels);
+        CrossEntropy.checkLabels(labels.data(), labels.numel(), logits.dim(1));
+        return CrossEntropy.forward(logits.data(), labels.data(), (float) scale, writeGradient, logits.dim(0), logits.dim(1));
+    }
+
+    @Override
+    public void adamw(Tensor p, Tensor m, Tensor v, Tensor g, AdamW step) {
+        Shapes.adamw(p, m, v, g);
+        AdamWUpdate.update(p.data(), m.data(), v.data(), g.data(), step, p.numel());
+    }
+
+    @Override
+    public void rowSumsOfSquares(double[] out, Tensor g) {
+        Shapes.rowSumsOfSquares(out, g);
+        SquareSums.rows(out, g.data(), g.dim(0), g.dim(1));
+    }
+
+    @Override
+    public void accumulate(Tensor acc, Tensor x) {
+        Shapes.sameNumel("acc", acc, "x", x);
+        Elementwise.accumulate(acc.data(), 0, x.data(), 0, acc.numel());
+    }
+}

@@ -1,0 +1,28 @@
+package dev.kintsugi.worker.kernel.cpu;
+
+import static dev.kintsugi.worker.kernel.cpu.Lanes.INT;
+
+import java.lang.foreign.MemorySegment;
+
+/// Rows of `w (V, C)` picked by `ids (N)` i32, and the gradient added back to them.
+final class Embedding {
+    private Embedding() {}
+
+    static void forward(MemorySegment y, MemorySegment ids, MemorySegment w, long N, long C) {
+        for (long i = 0; i < N; i++) { MemorySegment.copy(w, ids.get(INT, i * 4) * C * 4, y, i * C * 4, C * 4); }
+    }
+
+    static void backward(MemorySegment dw, MemorySegment dy, MemorySegment ids, long N, long C) {
+        for (long i = 0; i < N; i++) { Elementwise.accumulate(dw, ids.get(INT, i * 4) * C * 4, dy, i * C * 4, C); }
+    }
+
+    /// @throws IllegalArgumentException if an id is not in `[0, V)`
+    static void checkIds(MemorySegment ids, long N, long V) {
+        for (long i = 0; i < N; i++) {
+            int id = ids.get(INT, i * 4);
+            if (id < 0 || id >= V) {
+                throw new IllegalArgumentException("ids[%d]=%d is not in the vocabulary; V=%d".formatted(i, id, V));
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package dev.kintsugi.worker.kernel.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/// Matrix products by oneDNN, on the calling thread. One thread at a time; the memory it owns (primitives, one scratchpad as
+/// large as the largest product wants) lives as long as the process.
+final class OneDnnMatmul implements Matmul {
+    private static final long SCRATCHPAD_ALIGNMENT = 4096;
+
+    private final OneDnn dnn;
+    private final MatmulCache cache;
+    private MemorySegment scratchpad = MemorySegment.NULL;
+    private Arena scratchpadArena = Arena.ofShared();
+    private Thread thread;
+
+    OneDnnMatmul(OneDnn dnn) {
+        this.dnn = dnn;
+        this.cache = new MatmulCache(dnn);
+    }
+
+    @Override
+    public void multiply(MemorySegment c, long ldc, MemorySegment a, long lda, boolean transA, MemorySegment b, long ldb,
+            boolean transB, int m, int n, int k, boolean accumulate) {
+        requireSize("a", a, lda, transA ? k : m, transA ? m : k);
+        requireSize("b", b, ldb, transB ? n : k, transB ? k : n);
+        requireSize("c", c, ldc, m, n);
+        if (m == 0 || n == 0) { return; }
+        if (Thread.currentThread() != thread) {
+            thread = Thread.currentThread();
+            dnn.useOneThread();
+        }
+        var product = cache.get(new MatmulCache.Layout(m, n, k, lda, transA, ldb, transB, ldc, accumulate));
+        dnn.setHandle(product.a(), a.address());
+        dnn.setHandle(product.b(), b.address());
+        dnn.setHandle(product.c(), c.address());
+        dnn.setHandle(product.scratchpad(), scratchpad(product.scratchpadBytes()));
+        dnn.execute(product.primitive(), 4, product.arguments());
+    }
+
+    private static void requireSize(String name, MemorySegment x, long ld, long rows, long columns) {
+        long numel = rows == 0 ? 0 : (rows - 1) * ld + columns;
+        if (ld < columns || x.byteSize() < numel * 4) {
+            throw new IndexOutOfBoundsException("matmul: %s of %d x %d with row stride %d does not fit its segment of %d bytes"
+                    .formatted(name, rows, columns, ld, x.byteSize()));
+        }
+    }
+
+    private long scratchpad(long bytes) {
+        if (bytes > scratchpad.byteSize()) {
+            scratchpadArena.close();
+            scratchpadArena = Arena.ofShared();
+            scratchpad = scratchpadArena.allocate(bytes, SCRATCHPAD_ALIGNMENT);
+        }
+        return scratchpad.address();
+    }
+
+    /// The version, and the code that a square product runs.
+    @Override
+    public String description() {
+        String implementation = cache.get(new MatmulCache.Layout(64, 64, 64, 64, false, 64, false, 64, false)).implementation();
+        return "oneDNN " + dnn.version() + " " + implementation;
+    }
+}
