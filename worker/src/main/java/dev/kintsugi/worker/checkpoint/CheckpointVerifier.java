@@ -25,9 +25,11 @@ public final class CheckpointVerifier {
             var results = new ArrayList<Future<String>>();
             for (int rank = 0; rank < checkpoint.manifest().worldSize(); rank++) {
                 int r = rank;
-                results.add(executor.submit(check(checkpoint, CheckpointLayout.modelFile(r), () -> MappedShard.model(checkpoint, r), done, onBytes)));
+                results.add(executor.submit(check(checkpoint, CheckpointLayout.modelFile(r), () -> MappedShard.model(checkpoint, r), done,
+                        onBytes)));
                 results.add(executor
-                        .submit(check(checkpoint, CheckpointLayout.optimizerFile(r), () -> MappedShard.optimizer(checkpoint, r), done, onBytes)));
+                        .submit(check(checkpoint, CheckpointLayout.optimizerFile(r), () -> MappedShard.optimizer(checkpoint, r), done,
+                                onBytes)));
             }
             return sentences(results);
         }

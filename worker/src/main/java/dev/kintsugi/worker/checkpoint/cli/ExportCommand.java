@@ -31,7 +31,7 @@ final class ExportCommand implements Callable<Integer> {
     private String maxShardSize;
 
     @Option(names = "--tokenizer_name", paramLabel = "DIR",
-            description = "Directory with tokenizer.json, or that file (default: the tokenizer the job was trained with, if it is still there).")
+            description = "Directory with tokenizer.json, or that file (default: the tokenizer of the job, if it is still there).")
     private Path tokenizer;
 
     @Spec
@@ -47,7 +47,8 @@ final class ExportCommand implements Callable<Integer> {
             CheckpointExport.export(checkpoint, tokenizerPath, outputDir, maxBytes, progress::show);
         }
         if (tokenizerPath.isEmpty()) {
-            err.println("kintsugi: exported without a tokenizer, because the job's is not there any more; add one with --tokenizer_name DIR");
+            err.println("kintsugi: exported without a tokenizer, because the job's is not there any more; "
+                    + "give one with --tokenizer_name DIR");
         }
         spec.commandLine().getOut().printf("%s: exported step %d to %s%n", checkpoint.path(), checkpoint.manifest().step(), outputDir);
         return 0;

@@ -12,7 +12,8 @@ import picocli.CommandLine.Spec;
 
 @Command(name = "inspect", mixinStandardHelpOptions = true,
         description = "Show what a checkpoint holds: step, ranks, tensors, shards, sizes. Reads the manifest only.",
-        footer = {"", "Examples:", "  kintsugi checkpoint inspect out", "  kintsugi checkpoint inspect out/checkpoints/step-00000250 --json"})
+        footer = {"", "Examples:", "  kintsugi checkpoint inspect out",
+                "  kintsugi checkpoint inspect out/checkpoints/step-00000250 --json"})
 final class InspectCommand implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", description = "A checkpoint, a checkpoints directory or an output_dir.")
     private Path dir;

@@ -24,7 +24,8 @@ record InspectReport(CheckpointDirectory checkpoint) {
         TrainingPosition t = m.training();
         var lines = new ArrayList<String>();
         lines.add("checkpoint  " + checkpoint.path().toAbsolutePath().normalize());
-        lines.add("step        %,d; %,d samples and %,d tokens seen; seed %d".formatted(t.step(), t.samplesSeen(), t.tokensSeen(), t.seed()));
+        lines.add("step        %,d; %,d samples and %,d tokens seen; seed %d"
+                .formatted(t.step(), t.samplesSeen(), t.tokensSeen(), t.seed()));
         lines.add("written by  Kintsugi %s, %d rank%s, %d micro-batches a step".formatted(m.kintsugiVersion(), m.worldSize(),
                 m.worldSize() == 1 ? "" : "s", t.microbatchesPerStep()));
         lines.add("model       %,d parameters in %d tensors, F32".formatted(numel(m), m.parameters().size()));
@@ -59,7 +60,9 @@ record InspectReport(CheckpointDirectory checkpoint) {
     private List<String> fileTable(Manifest m) {
         var rows = new ArrayList<List<String>>();
         rows.add(List.of("file", "size", "sha256", "on storage"));
-        for (SavedFile f : m.files()) { rows.add(List.of(f.path(), ByteSize.format(f.bytes()), f.sha256().substring(0, 12), onStorage(f))); }
+        for (SavedFile f : m.files()) {
+            rows.add(List.of(f.path(), ByteSize.format(f.bytes()), f.sha256().substring(0, 12), onStorage(f)));
+        }
         return Table.lines(rows);
     }
 
@@ -74,8 +77,10 @@ record InspectReport(CheckpointDirectory checkpoint) {
     String json() {
         Manifest m = checkpoint.manifest();
         TrainingPosition t = m.training();
-        ObjectNode root = JSON.createObjectNode().put("path", checkpoint.path().toAbsolutePath().normalize().toString()).put("step", t.step())
-                .put("samples_seen", t.samplesSeen()).put("tokens_seen", t.tokensSeen()).put("microbatches_per_step", t.microbatchesPerStep())
+        ObjectNode root = JSON.createObjectNode().put("path", checkpoint.path().toAbsolutePath().normalize().toString())
+                .put("step", t.step())
+                .put("samples_seen", t.samplesSeen()).put("tokens_seen", t.tokensSeen())
+                        .put("microbatches_per_step", t.microbatchesPerStep())
                 .put("seed", t.seed()).put("dataset_digest", t.datasetDigest()).put("kintsugi_version", m.kintsugiVersion())
                 .put("format_version", Manifest.FORMAT_VERSION).put("world_size", m.worldSize()).put("parameters", numel(m))
                 .put("bytes", m.bytes()).put("manifest", CheckpointLayout.MANIFEST);

@@ -20,7 +20,8 @@ final class ProgressLine implements AutoCloseable {
         if (!visible || (now - shownNs < INTERVAL_NS && done < total)) { return; }
         shownNs = now;
         dirty = true;
-        err.printf("\r\033[K%s %s of %s (%d%%)", phase, ByteSize.format(done), ByteSize.format(total), total == 0 ? 100 : done * 100 / total);
+        err.printf("\r\033[K%s %s of %s (%d%%)", phase, ByteSize.format(done), ByteSize.format(total),
+                total == 0 ? 100 : done * 100 / total);
         err.flush();
     }
 

@@ -13,7 +13,8 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 @Command(name = "verify", mixinStandardHelpOptions = true,
-        description = "Read every file of a checkpoint and compare its size, SHA-256 and tensors with the manifest. Exit status 1 if any is bad.",
+        description = {"Read every file of a checkpoint and compare its size, SHA-256 and tensors with the manifest.",
+                "Exit status 1 if any is bad."},
         footer = {"", "Example:", "  kintsugi checkpoint verify out/checkpoints/step-00000250"})
 final class VerifyCommand implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", description = "A checkpoint, a checkpoints directory or an output_dir.")

@@ -69,7 +69,8 @@ record ExportFile(String name, List<SavedParameter> parameters) {
                 long offset = 0;
                 for (MemorySegment rows : tensors.rowBlocks(p)) {
                     if (data.asSlice(offset, rows.byteSize()).mismatch(rows) >= 0) {
-                        throw new WorldException("storage", "%s: tensor '%s' reads back other than it was written; check the disk and export again"
+                        throw new WorldException("storage",
+                                "%s: tensor '%s' reads back other than it was written; check the disk and export again"
                                 .formatted(file.path(), p.name()));
                     }
                     offset += rows.byteSize();

@@ -45,7 +45,9 @@ final class StagingDirectory implements AutoCloseable {
         if (!Files.exists(target)) { return; }
         if (!Files.isDirectory(target)) { throw new CallerException("output_dir=%s is a file; give a new directory".formatted(target)); }
         try (Stream<Path> entries = Files.list(target)) {
-            if (entries.findAny().isPresent()) { throw new CallerException("output_dir=%s is not empty; give a new directory".formatted(target)); }
+            if (entries.findAny().isPresent()) {
+                throw new CallerException("output_dir=%s is not empty; give a new directory".formatted(target));
+            }
         }
     }
 
