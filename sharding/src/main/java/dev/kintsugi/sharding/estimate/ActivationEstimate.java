@@ -53,6 +53,15 @@ public final class ActivationEstimate {
         return new ActivationEstimate(c, B, T, attentionScratch).total(checkpointing);
     }
 
+    /// Enough for a forward pass without gradients of one sequence whose last T of S positions are new: ids, labels, one tensor
+    /// for the residual stream, then one block at a time, then logits of `logitRows` rows at a time.
+    static long forwardArenaBytes(LlamaConfig c, long T, long S, long logitRows) {
+        long scratch = ScratchSizes.attentionNumel(1, T, S, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
+        var e = new ActivationEstimate(c, 1, T, scratch);
+        long head = tensor(logitRows * e.C) + tensor(logitRows) + tensor(logitRows * e.V);
+        return 2 * tensor(T) + e.stream() + Math.max(e.forwardPeak(), head);
+    }
+
     private long total(boolean checkpointing) {
         long kept = checkpointing ? stream() : keptByBlock();
         long beforeLastBlock = fixed() + stream() + (blocks - 1) * kept;

@@ -1,0 +1,63 @@
+package dev.kintsugi.client.report;
+
+import dev.kintsugi.proto.v1.Job;
+import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.proto.v1.RankMemory;
+import java.util.Comparator;
+import java.util.List;
+
+/// What a run is, as a few lines. Pure.
+public final class Summary {
+    private Summary() {
+    }
+
+    /// Before the first step.
+    public static List<String> start(Job job) {
+        JobSpec spec = job.getSpec();
+        int ranks = Math.max(1, spec.getWorldSize());
+        long microbatches = spec.hasMicrobatchesPerStep()
+                ? spec.getMicrobatchesPerStep()
+                : (long) ranks * Math.max(1, spec.getGradientAccumulationSteps());
+        long samples = microbatches * Math.max(1, spec.getPerDeviceTrainBatchSize());
+        String steps = job.getMaxSteps() > 0 ? Quantities.grouped(job.getMaxSteps()) + " steps" : "steps from num_train_epochs";
+        return List.of(
+                "job %s: %s".formatted(job.getJobId(), spec.getName()),
+                "  model   %s parameters in fp32, %s".formatted(Quantities.count(job.getParameters()),
+                        spec.getModelName().isEmpty() ? "from scratch" : "from " + spec.getModelName()),
+                "  ranks   %d, %s".formatted(ranks,
+                        spec.getShardingStrategy().getNumber() == 0 ? "FULL_SHARD" : spec.getShardingStrategy()),
+                "  step    %s tokens: %d micro-batches of %d x %d; %s".formatted(
+                        Quantities.grouped((double) samples * spec.getMaxLength()),
+                        microbatches, Math.max(1, spec.getPerDeviceTrainBatchSize()), spec.getMaxLength(), steps),
+                "  output  %s".formatted(spec.getOutputDir()));
+    }
+
+    /// What the estimate said of each rank's tensors and what its allocators counted: one line, for all ranks.
+    public static String memory(List<RankMemory> ranks) {
+        RankMemory largest = ranks.stream().max(Comparator.comparingLong(RankMemory::getEstimatedBytes)).orElseThrow();
+        long peak = ranks.stream().mapToLong(RankMemory::getPeakBytes).max().orElse(0);
+        long resident = ranks.stream().mapToLong(RankMemory::getResidentBytes).max().orElse(0);
+        return "  memory  %s of tensors a rank by estimate%s%s".formatted(Quantities.bytes(largest.getEstimatedBytes()),
+                peak == 0 ? "" : ", %s counted".formatted(Quantities.bytes(peak)),
+                resident == 0 ? "" : ", %s resident with the JVM".formatted(Quantities.bytes(resident)));
+    }
+
+    /// How long an ended job took, waiting included.
+    public static double seconds(Job job) {
+        double from = job.getSubmittedAt().getSeconds() + job.getSubmittedAt().getNanos() / 1e9;
+        return job.getEndedAt().getSeconds() + job.getEndedAt().getNanos() / 1e9 - from;
+    }
+
+    /// After the last step of a job that succeeded.
+    ///
+    /// @param seconds since the job was submitted
+    public static List<String> end(Job job, double seconds, boolean picture) {
+        String directory = job.getSpec().getOutputDir();
+        String checkpoint = "%s/checkpoints/step-%08d".formatted(directory, job.getLastCheckpointStep());
+        return List.of(
+                "done: %s steps in %s, final loss %.4f".formatted(Quantities.grouped(job.getStep()), Quantities.duration(seconds),
+                        job.getLastMetrics().getLoss()),
+                "  metrics     %s/metrics.jsonl%s".formatted(directory, picture ? ", picture: " + directory + "/loss.png" : ""),
+                "  checkpoint  %s".formatted(job.getLastCheckpointStep() > 0 ? checkpoint : "none"));
+    }
+}

@@ -1,0 +1,82 @@
+package dev.kintsugi.client.spec;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/// A flag of Transformers, TRL or Accelerate scripts that is no field here. It is an alias of a field, or changes nothing here, or is
+/// refused with the reason: none is silently ignored.
+///
+/// @param name without the dashes
+/// @param harmless values that change nothing here; `*` for any
+/// @param text why it changes nothing, for a harmless value; what to do instead, for any other
+public record BorrowedFlag(String name, List<String> harmless, String text, String refusal) {
+
+    /// `model_name_or_path` and the like: today's and yesterday's names of the same field.
+    public static List<String> aliasesOf(String field) {
+        return switch (field) {
+            case "max_length" -> List.of("max_seq_len", "max_seq_length", "block_size");
+            case "model_name" -> List.of("model_name_or_path");
+            case "config_name" -> List.of("config");
+            case "tokenizer_name" -> List.of("tokenizer_name_or_path");
+            case "dataset_name" -> List.of("train_file");
+            case "gradient_checkpointing" -> List.of("use_gradient_checkpointing");
+            case "dataset_text_field" -> List.of("text_column");
+            case "world_size" -> List.of("num_processes");
+            default -> List.of();
+        };
+    }
+
+    public static List<BorrowedFlag> all() {
+        return List.of(
+                nothing("use_flash_attn", "attention is always computed in blocks, with memory linear in the sequence"),
+                nothing("attn_implementation", "attention is always computed in blocks, with memory linear in the sequence"),
+                nothing("use_reentrant", "recomputation has one implementation here"),
+                nothing("log_level", "ranks log what happened once, at one level"),
+                nothing("do_train", "train always trains"),
+                either("do_eval", List.of("false"), "nothing is evaluated during training",
+                        "is not available yet; evaluate an exported model with 'kintsugi eval'"),
+                either("eval_strategy", List.of("no"), "nothing is evaluated during training",
+                        "is not available yet; evaluate an exported model with 'kintsugi eval'"),
+                never("eval_steps", "is not available yet; evaluate an exported model with 'kintsugi eval'"),
+                never("per_device_eval_batch_size", "is not available yet; evaluate an exported model with 'kintsugi eval'"),
+                either("chat_template_format", List.of("none"), "pretraining uses no chat template",
+                        "is not available yet: pretraining uses no chat template; write none or leave it out"),
+                either("splits", List.of("train"), "all files of dataset_name are the training split",
+                        "is not available yet; name the training files alone with --dataset_name"),
+                either("save_strategy", List.of("steps"), "checkpoints are always made by steps",
+                        "is not available yet; use --save_steps (0: only at the end)"),
+                either("packing_strategy", List.of("wrapped"), "it is the only packing so far",
+                        "is not available yet; write wrapped or leave it out"),
+                either("report_to", List.of("none"), "metrics always go to output_dir/metrics.jsonl",
+                        "is not available yet; metrics are in output_dir/metrics.jsonl"),
+                either("fp16", List.of("false"), "training is fp32 so far", "is not available; training is fp32 so far"),
+                either("use_peft_lora", List.of("false"), "all parameters are trained",
+                        "is not available yet; all parameters are trained"),
+                either("push_to_hub", List.of("false"), "nothing is uploaded", "is not available; nothing is uploaded"));
+    }
+
+    /// @return what to tell the user
+    /// @throws UsageException when the flag with this value would change what is trained, and cannot
+    public String accept(String value) {
+        boolean changesNothing = harmless.contains("*") || harmless.contains(value.toLowerCase(Locale.ROOT));
+        if (changesNothing) { return "--%s=%s changes nothing here: %s.".formatted(name, value, text); }
+        throw new UsageException("--%s=%s %s.".formatted(name, value, refusal));
+    }
+
+    public static Optional<BorrowedFlag> named(String name) {
+        return all().stream().filter(flag -> flag.name.equals(name)).findFirst();
+    }
+
+    private static BorrowedFlag nothing(String name, String why) {
+        return new BorrowedFlag(name, List.of("*"), why, "");
+    }
+
+    private static BorrowedFlag never(String name, String refusal) {
+        return new BorrowedFlag(name, List.of(), "", refusal);
+    }
+
+    private static BorrowedFlag either(String name, List<String> harmless, String why, String refusal) {
+        return new BorrowedFlag(name, harmless, why, refusal);
+    }
+}

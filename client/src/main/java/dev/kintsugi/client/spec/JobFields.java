@@ -1,0 +1,98 @@
+package dev.kintsugi.client.spec;
+
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import dev.kintsugi.proto.v1.JobSpec;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// All fields of a [JobSpec], in the order of job.proto, with what help says about each.
+public final class JobFields {
+    private static final Map<String, JobField> FIELDS = describe();
+
+    private JobFields() {
+    }
+
+    public static List<JobField> all() {
+        return List.copyOf(FIELDS.values());
+    }
+
+    public static List<String> names() {
+        return List.copyOf(FIELDS.keySet());
+    }
+
+    /// @return the field of that name, or null
+    public static JobField named(String name) {
+        return FIELDS.get(name);
+    }
+
+    /// The last heading at or before a field's number is its group, as in job.proto.
+    private static Map<String, JobField> describe() {
+        Map<String, String> texts = texts();
+        Map<String, JobField> fields = new LinkedHashMap<>();
+        List<FieldDescriptor> descriptors = new ArrayList<>(JobSpec.getDescriptor().getFields());
+        descriptors.sort(java.util.Comparator.comparingInt(FieldDescriptor::getNumber));
+        for (FieldDescriptor descriptor : descriptors) {
+            String name = descriptor.getName();
+            fields.put(name, new JobField(descriptor, group(descriptor.getNumber()), texts.getOrDefault(name, "")));
+        }
+        return fields;
+    }
+
+    private static String group(int number) {
+        if (number < 10) { return "Job"; }
+        if (number < 20) { return "Model: weights and config (--model_name), or from scratch (--config_name, --tokenizer_name)"; }
+        if (number < 30) { return "Data"; }
+        if (number < 40) { return "Batch: the same total of micro-batches gives the same bits on any number of ranks"; }
+        if (number < 50) { return "Length"; }
+        if (number < 70) { return "Optimizer: AdamW with decoupled weight decay, none on norms and biases"; }
+        if (number < 80) { return "Numbers and memory"; }
+        return number < 90 ? "Reports and checkpoints" : "Where it runs";
+    }
+
+    private static Map<String, String> texts() {
+        Map<String, String> texts = new HashMap<>();
+        texts.put("name", "for people; default: the last part of output_dir");
+        texts.put("output_dir", "required; checkpoints, metrics and logs go here, on storage that all ranks share");
+        texts.put("model_name", "directory in the Hugging Face layout (config.json, safetensors, tokenizer.json)");
+        texts.put("config_name", "config.json, or a directory that holds one: start from scratch");
+        texts.put("tokenizer_name", "tokenizer.json, or the directory that holds it; default: model_name");
+        texts.put("dataset_name", "required; a file, a directory or a glob: text files (one document each) or .jsonl");
+        texts.put("dataset_text_field", "the text's field in a line of JSONL; default text");
+        texts.put("max_length", "tokens of one sample; default 1024, at most the model's positions");
+        texts.put("packing", "join documents and cut them into samples; default True (False is not supported here)");
+        texts.put("append_concat_token", "end-of-text token after each document; default True");
+        texts.put("add_special_tokens", "the tokenizer's own special tokens on each document; default False");
+        texts.put("per_device_train_batch_size", "samples of one micro-batch; default 1");
+        texts.put("gradient_accumulation_steps", "micro-batches of one rank in one step; default 1");
+        texts.put("microbatches_per_step", "the total of micro-batches in one step instead; a multiple of the ranks");
+        texts.put("max_steps", "optimizer steps; default: from num_train_epochs");
+        texts.put("num_train_epochs", "passes over the data when max_steps is not given; default 1");
+        texts.put("learning_rate", "peak; default 5e-5");
+        texts.put("lr_scheduler_type", "linear (default), cosine, constant or constant_with_warmup");
+        texts.put("warmup_ratio", "share of max_steps; default 0");
+        texts.put("warmup_steps", "number of steps, or a ratio when in (0, 1); wins over warmup_ratio");
+        texts.put("weight_decay", "default 0");
+        texts.put("adam_beta1", "default 0.9");
+        texts.put("adam_beta2", "default 0.999");
+        texts.put("adam_epsilon", "default 1e-8");
+        texts.put("max_grad_norm", "global norm to clip at; default 1.0, 0 turns clipping off");
+        texts.put("optim", "adamw_torch (default) or its alias adamw_torch_fused");
+        texts.put("seed", "default 42");
+        texts.put("gradient_checkpointing", "recompute blocks in backward: less memory, the same bits; default False");
+        texts.put("bf16", "gathered weights and activations in bfloat16; default False (True is refused so far)");
+        texts.put("logging_steps", "steps between lines of the log; metrics.jsonl has every step; default 10");
+        texts.put("save_steps", "steps between checkpoints; default 500, 0: only at the end");
+        texts.put("save_total_limit", "how many of the newest checkpoints to keep; default: all");
+        texts.put("resume_from_checkpoint", "True or latest: the newest in output_dir; or a checkpoint directory");
+        texts.put("world_size", "ranks; default 1");
+        texts.put("transport", "default: shm when all ranks are on one host, else aeron");
+        texts.put("sharding_strategy", "FULL_SHARD only, so far");
+        texts.put("threads", "compute threads of one rank; default 1, which fixes the bits");
+        texts.put("max_restarts", "failed attempts in a row without a new checkpoint; default 3");
+        texts.put("ddp_timeout", "seconds a collective may stand still; default 1800");
+        return texts;
+    }
+}

@@ -1,0 +1,18 @@
+package dev.kintsugi.sharding.estimate;
+
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+
+/// Step memory of inference: one sequence, evaluated at once or generated through a key/value cache.
+public final class InferenceEstimate {
+    /// Tokens of a prompt that go through the blocks at once.
+    public static final int APPEND_ROWS = 256;
+
+    private InferenceEstimate() {}
+
+    /// Bytes that suffice for every call on sequences of up to `positions` tokens.
+    public static long arenaBytes(LlamaConfig c, long positions) {
+        long appended = Math.min(APPEND_ROWS, positions);
+        long alone = ActivationEstimate.forwardArenaBytes(c, positions, positions, LossChunks.rows(positions, c.vocabSize()));
+        return Math.max(alone, ActivationEstimate.forwardArenaBytes(c, appended, positions, 1));
+    }
+}

@@ -1,0 +1,44 @@
+package dev.kintsugi.sharding.estimate;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.program.BufferPlan;
+import java.util.List;
+
+/// Bytes of tensors that one rank of a training job holds: the number its allocators must show, to the byte.
+///
+/// ```
+/// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    D head size
+/// master weights 4P   gradients 4P   moments 8P   checkpoint snapshot 12P (weights and moments, written in the background)
+/// unsharded slots: two that units rotate through, one for gradients (and one of each for a tied embedding)
+/// rotary tables 4 T D   step arena: ActivationEstimate
+/// ```
+public final class MemoryEstimator {
+    private MemoryEstimator() {}
+
+    /// @param purpose for people
+    public record Item(String purpose, long bytes) {}
+
+    public record Estimate(int rank, List<Item> items) {
+        public Estimate {
+            items = List.copyOf(items);
+        }
+
+        public long totalBytes() {
+            return items.stream().mapToLong(Item::bytes).sum();
+        }
+    }
+
+    /// @param B samples of a micro-batch
+    /// @param T tokens of a sample
+    public static Estimate estimate(ShardPlan plan, int rank, long B, long T, boolean checkpointing) {
+        LlamaConfig config = plan.model().config();
+        long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
+        return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("gradients", shardBytes),
+                new Item("AdamW moments", 2 * shardBytes),
+                new Item("unsharded units", BufferPlan.of(plan).totalNumel() * DType.F32.bytes()),
+                new Item("checkpoint snapshot", 3 * shardBytes), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
+                new Item("activations", ActivationEstimate.stepArenaBytes(config, B, T, checkpointing))));
+    }
+}

@@ -1,0 +1,75 @@
+package dev.kintsugi.worker.data;
+
+import dev.kintsugi.worker.failure.WorldException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+
+/// An index file in memory, as far as the operating system likes to hold it.
+final class MappedTokenBlocks implements TokenBlocks {
+    private static final int CHUNK_BYTES = 1 << 24;
+
+    private final Path file;
+    private final Arena jobArena = Arena.ofShared(); // read by the compute thread, closed by whoever ends the job
+    private final MemorySegment data;
+    private final TokenFile head;
+
+    MappedTokenBlocks(Path file) {
+        this.file = file;
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            this.data = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), jobArena);
+            this.head = TokenFile.parse(file, data);
+        } catch (IOException e) {
+            jobArena.close();
+            throw new WorldException("storage", "token index %s: cannot be read: %s".formatted(file, e.getMessage()), e);
+        } catch (RuntimeException e) {
+            jobArena.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public long size() {
+        return head.blocks();
+    }
+
+    @Override
+    public int blockLength() {
+        return head.blockLength();
+    }
+
+    @Override
+    public void read(long index, MemorySegment into, long offsetBytes) {
+        if (index < 0 || index >= size()) {
+            throw new IllegalArgumentException("block index=%d of %d".formatted(index, size()));
+        }
+        long blockBytes = (long) blockLength() * Integer.BYTES;
+        MemorySegment.copy(data, TokenFile.HEAD_BYTES + index * blockBytes, into, offsetBytes, blockBytes);
+    }
+
+    @Override
+    public String digest() {
+        return head.sha256();
+    }
+
+    /// Reads everything once.
+    ///
+    /// @throws WorldException (`corrupt_dataset`) if the ids are not those that were written
+    void verify() {
+        MessageDigest digest = TokenFile.startDigest(blockLength());
+        for (long at = TokenFile.HEAD_BYTES; at < data.byteSize(); at += CHUNK_BYTES) {
+            digest.update(data.asSlice(at, Math.min(CHUNK_BYTES, data.byteSize() - at)).asByteBuffer());
+        }
+        if (!HexFormat.of().formatHex(digest.digest()).equals(digest())) { throw TokenFile.corrupt(file, "its ids have changed"); }
+    }
+
+    @Override
+    public void close() {
+        jobArena.close();
+    }
+}

@@ -1,0 +1,69 @@
+package dev.kintsugi.worker.data;
+
+import dev.kintsugi.worker.failure.CallerException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalInt;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/// Which tokens begin and end a text: named by `tokenizer_config.json` or `special_tokens_map.json` beside `tokenizer.json`, else
+/// numbered by `generation_config.json` or `config.json`.
+final class SpecialTokens {
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final List<String> NAMING = List.of("tokenizer_config.json", "special_tokens_map.json");
+    private static final List<String> NUMBERING = List.of("generation_config.json", "config.json");
+
+    private final Path directory;
+
+    private SpecialTokens(Path directory) {
+        this.directory = directory;
+    }
+
+    static SpecialTokens besides(Path tokenizerFile) {
+        return new SpecialTokens(tokenizerFile.toAbsolutePath().getParent());
+    }
+
+    OptionalInt eosId(Tokenizer tokenizer) {
+        return id("eos_token", tokenizer);
+    }
+
+    OptionalInt bosId(Tokenizer tokenizer) {
+        return id("bos_token", tokenizer);
+    }
+
+    private OptionalInt id(String field, Tokenizer tokenizer) {
+        for (String name : NAMING) {
+            JsonNode token = field(name, field);
+            String text = token.isObject() ? token.path("content").asString("") : token.asString("");
+            if (!text.isEmpty()) { return OptionalInt.of(single(name, field, text, tokenizer)); }
+        }
+        for (String name : NUMBERING) {
+            JsonNode id = field(name, field + "_id");
+            if (id.isArray()) { id = id.path(0); }
+            if (id.isInt()) { return OptionalInt.of(id.intValue()); }
+        }
+        return OptionalInt.empty();
+    }
+
+    private int single(String name, String field, String text, Tokenizer tokenizer) {
+        int[] ids = tokenizer.encode(text, false);
+        if (ids.length != 1) {
+            throw new CallerException("%s: %s=%s is not a token of %s; add it to added_tokens there or correct the name"
+                    .formatted(directory.resolve(name), field, text, tokenizer.file()));
+        }
+        return ids[0];
+    }
+
+    private JsonNode field(String name, String field) {
+        Path file = directory.resolve(name);
+        if (!Files.isRegularFile(file)) { return JSON.missingNode(); }
+        try {
+            return JSON.readTree(file).path(field);
+        } catch (JacksonException e) {
+            throw new CallerException("%s: not valid JSON: %s; correct or remove it".formatted(file, e.getOriginalMessage()), e);
+        }
+    }
+}

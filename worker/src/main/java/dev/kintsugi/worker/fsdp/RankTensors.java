@@ -1,0 +1,58 @@
+package dev.kintsugi.worker.fsdp;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.memory.ShardBuffers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
+
+/// Owns what one rank keeps for the life of a job: its shards of the master weights, of both moments and of the gradients,
+/// all f32. Weights, moments and gradients start at zero.
+public final class RankTensors implements AutoCloseable {
+    private static final long ALIGNMENT = 64;
+
+    private final Arena jobArena = Arena.ofShared();    // the checkpoint writer's thread reads it too
+    private final ShardBuffers state;
+    private final List<MemorySegment> gradients;
+    private long allocatedBytes;
+
+    public RankTensors(ShardPlan plan, int rank) {
+        state = new ShardBuffers(plan, rank, allocate(plan, rank), allocate(plan, rank), allocate(plan, rank));
+        gradients = allocate(plan, rank);
+    }
+
+    private List<MemorySegment> allocate(ShardPlan plan, int rank) {
+        ToLongFunction<UnitPlan> bytes = u -> u.shardNumel(rank) * DType.F32.bytes();
+        Stream<MemorySegment> segments = plan.units().stream().map(u -> {
+            allocatedBytes += bytes.applyAsLong(u);
+            return jobArena.allocate(bytes.applyAsLong(u), ALIGNMENT);
+        });
+        return segments.toList();
+    }
+
+    public ShardBuffers state() {
+        return state;
+    }
+
+    /// The accumulators, one segment a unit, laid out like the shards.
+    public List<MemorySegment> gradients() {
+        return gradients;
+    }
+
+    public void zeroGradients() {
+        for (MemorySegment g : gradients) { g.fill((byte) 0); }
+    }
+
+    public long allocatedBytes() {
+        return allocatedBytes;
+    }
+
+    @Override
+    public void close() {
+        jobArena.close();
+    }
+}

@@ -1,0 +1,164 @@
+package dev.kintsugi.worker.fsdp;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.program.Instruction;
+import dev.kintsugi.sharding.program.Instruction.Backward;
+import dev.kintsugi.sharding.program.Instruction.Forward;
+import dev.kintsugi.sharding.program.Instruction.Loss;
+import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
+import dev.kintsugi.sharding.program.Instruction.Reshard;
+import dev.kintsugi.sharding.program.Instruction.Unshard;
+import dev.kintsugi.sharding.program.StepProgram;
+import dev.kintsugi.worker.autograd.Tape;
+import dev.kintsugi.worker.autograd.UnitParameters;
+import dev.kintsugi.worker.autograd.Variable;
+import dev.kintsugi.worker.collective.CollectiveGroup;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.memory.Tensor;
+import dev.kintsugi.worker.model.Llama;
+
+/// Runs the step program for one micro-batch on one rank: the only place where collectives and computation meet.
+///
+/// The arena's layout is `sharding.estimate`'s: at the bottom the gradient of the residual stream, ids and labels; then the
+/// embedding's output and each block's recordings (with checkpointing only its output), released by backward in reverse.
+public final class RoundInterpreter {
+    private final ShardPlan plan;
+    private final StepProgram program;
+    private final CollectiveGroup group;
+    private final UnshardedUnits units;
+    private final RankTensors tensors;
+    private final Llama model;
+    private final Kernels kernels;
+    private final StepArena arena;
+    private final boolean checkpointing;
+    private final long batch;
+    private final long length;
+    private final Tensor streamGradient;
+    private final Tensor ids;
+    private final Tensor labels;
+    private final Recording[] recordings;
+    private double scale;
+    private double loss;
+
+    /// What forward keeps of one unit for its backward.
+    private record Recording(long mark, Tape tape, Variable input, Variable output) {}
+
+    /// @param batch samples of a micro-batch (B)
+    /// @param length tokens of a sample (T)
+    /// @param checkpointing keep only each block's output in forward and run it again in backward; changes no bit
+    public RoundInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, RankTensors tensors, Llama model,
+            Kernels kernels, StepArena arena, long batch, long length, boolean checkpointing) {
+        this.plan = plan;
+        this.program = StepProgram.fullShard(plan);
+        this.group = group;
+        this.units = units;
+        this.tensors = tensors;
+        this.model = model;
+        this.kernels = kernels;
+        this.arena = arena;
+        this.checkpointing = checkpointing;
+        this.batch = batch;
+        this.length = length;
+        this.streamGradient = arena.allocate(DType.F32, batch * length, plan.model().config().hiddenSize());
+        this.ids = arena.allocate(DType.I32, batch * length);
+        this.labels = arena.allocate(DType.I32, batch * length);
+        this.recordings = new Recording[plan.units().size()];
+    }
+
+    /// (B * T) I32, filled by the caller before [#run].
+    public Tensor ids() {
+        return ids;
+    }
+
+    /// (B * T) I32, already shifted; negative is not counted.
+    public Tensor labels() {
+        return labels;
+    }
+
+    /// Adds the micro-batches of all ranks to the gradient accumulators.
+    ///
+    /// @param lossScale 1 / the predicted tokens of the whole step
+    /// @return the sum of this rank's micro-batch's token losses
+    public double run(double lossScale) {
+        scale = lossScale;
+        loss = 0;
+        for (Instruction instruction : program.round()) {
+            UnitPlan unit = plan.units().get(instruction.unit());
+            switch (instruction) {
+                case Unshard _ -> group.allGather(unit, tensors.state().parameters().get(unit.index()), units.gatherSlot(unit));
+                case Forward _ -> forward(unit);
+                case Reshard _ -> { }      // the slot is simply written again; shared memory waits for all readers in the next gather
+                case Loss _ -> loss(unit);
+                case Backward _ -> backward(unit);
+                case ReduceScatter _ -> group.reduceScatter(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()));
+            }
+        }
+        return loss;
+    }
+
+    private void forward(UnitPlan unit) {
+        long mark = arena.mark();
+        UnitParameters parameters = units.parameters(unit);
+        if (unit.index() == 0) {
+            var tape = new Tape(kernels, arena, true);
+            recordings[0] = new Recording(mark, tape, null, model.forwardEmbedding(tape, parameters, ids));
+            return;
+        }
+        Variable input = Variable.of(recordings[unit.index() - 1].output().data());
+        if (checkpointing) {
+            recordings[unit.index()] = new Recording(mark, null, input, forwardKeepingOnlyTheOutput(parameters, input));
+        } else {
+            var tape = new Tape(kernels, arena, true);
+            Variable output = model.forwardBlock(tape, parameters, input, batch, length);
+            recordings[unit.index()] = new Recording(mark, tape, input, output);
+        }
+    }
+
+    private Variable forwardKeepingOnlyTheOutput(UnitParameters parameters, Variable input) {
+        Tensor kept = arena.allocate(DType.F32, input.data().shape());
+        long mark = arena.mark();
+        Variable output = model.forwardBlock(new Tape(kernels, arena, false), parameters, input, batch, length);
+        kernels.copy(kept, output.data());
+        arena.release(mark);
+        return Variable.of(kept);
+    }
+
+    private void loss(UnitPlan unit) {
+        units.zeroGradient(unit);
+        kernels.fill(streamGradient, 0);
+        long mark = arena.mark();
+        Variable input = Variable.of(lastOutput().data());
+        input.setGrad(streamGradient);
+        loss = model.loss(new Tape(kernels, arena, true), units.parameters(unit), input, labels, scale, true);
+        arena.release(mark);
+    }
+
+    private Variable lastOutput() {
+        return recordings[plan.model().config().numHiddenLayers()].output();
+    }
+
+    private void backward(UnitPlan unit) {
+        Recording recording = recordings[unit.index()];
+        boolean gradientBegunByTheHead = unit.index() == 0 && plan.model().config().tieWordEmbeddings();
+        if (!gradientBegunByTheHead) { units.zeroGradient(unit); }
+        Tape tape = recording.tape();
+        Variable output = recording.output();
+        if (tape == null) {
+            tape = new Tape(kernels, arena, true);
+            output = model.forwardBlock(tape, units.parameters(unit), recording.input(), batch, length);
+        }
+        output.setGrad(streamGradient);
+        tape.backward(output);
+        if (recording.input() != null) { keepStreamGradient(recording.input().grad()); }
+        arena.release(recording.mark());
+        recordings[unit.index()] = null;
+    }
+
+    /// The residual stream passes its gradient on in place, so this copies nothing unless a model's blocks do not.
+    private void keepStreamGradient(Tensor inputGradient) {
+        if (inputGradient.data().address() != streamGradient.data().address()) { kernels.copy(streamGradient, inputGradient); }
+    }
+}

@@ -1,0 +1,160 @@
+package dev.kintsugi.worker.fsdp;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.RopeScaling;
+import dev.kintsugi.sharding.estimate.ActivationEstimate;
+import dev.kintsugi.sharding.exact.ExactSum;
+import dev.kintsugi.sharding.plan.ParameterPlan;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.collective.CollectiveGroup;
+import dev.kintsugi.worker.collective.CollectiveGroups;
+import dev.kintsugi.worker.collective.GroupConfig;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
+import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.model.Llama;
+import dev.kintsugi.worker.optim.AdamWOptimizer;
+import dev.kintsugi.worker.optim.GradientNorm;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// Idea 3 of the design, on threads in one process: any world size that divides the micro-batches gives the same bits as one rank.
+class WorldSizeEqualityTest {
+    private static final int MICROBATCHES = 12;
+    private static final int BATCH = 2;
+    private static final int LENGTH = 9;
+    private static final int STEPS = 3;
+
+    @TempDir
+    Path directory;
+
+    /// What must be equal: losses and norms of all steps, and the unsharded weights (without padding).
+    private record Outcome(List<Long> lossAndNormBits, List<Float> weights) {}
+
+    @ParameterizedTest
+    @CsvSource({"2, false, false", "3, false, false", "4, false, true", "2, true, true", "3, true, false"})
+    void shouldGiveTheBitsOfOneRank(int worldSize, boolean tied, boolean checkpointing) throws Exception {
+        assertThat(train(worldSize, tied, checkpointing)).isEqualTo(train(1, tied, false));
+    }
+
+    @Test
+    void shouldLearn() throws Exception {
+        List<Long> bits = train(1, false, false).lossAndNormBits;
+        assertThat(Double.longBitsToDouble(bits.get(2 * (STEPS - 1)))).isLessThan(Double.longBitsToDouble(bits.getFirst()));
+    }
+
+    private Outcome train(int worldSize, boolean tied, boolean checkpointing) throws Exception {
+        var config = new LlamaConfig(24, 40, 2, 4, 2, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05);
+        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), worldSize);
+        Path shm = directory.resolve("world-%d-%s-%s".formatted(worldSize, tied, checkpointing));
+        java.nio.file.Files.createDirectories(shm);
+        try (var pool = Executors.newFixedThreadPool(worldSize)) {
+            var ranks = new ArrayList<Callable<Outcome>>();
+            for (int r = 0; r < worldSize; r++) {
+                int rank = r;
+                ranks.add(() -> rank(plan, rank, checkpointing, shm));
+            }
+            List<Outcome> outcomes = new ArrayList<>();
+            for (Future<Outcome> f : pool.invokeAll(ranks)) { outcomes.add(f.get()); }
+            assertThat(outcomes).allMatch(o -> o.equals(outcomes.getFirst()));
+            return outcomes.getFirst();
+        }
+    }
+
+    private static Outcome rank(ShardPlan plan, int rank, boolean checkpointing, Path shm) {
+        LlamaConfig config = plan.model().config();
+        Kernels kernels = new ReferenceKernels();
+        var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(), Duration.ofSeconds(30)));
+        try (group; var tensors = new RankTensors(plan, rank); Arena tables = Arena.ofShared();
+                StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, checkpointing, 0))) {
+            var units = new UnshardedUnits(plan, group);
+            var interpreter = new RoundInterpreter(plan, group, units, tensors, new Llama(config, LENGTH, DType.F32, tables), kernels, arena,
+                    BATCH, LENGTH, checkpointing);
+            for (UnitPlan unit : plan.units()) {
+                if (rank == 0) { initialise(unit, units.gatherSlot(unit).segment()); }
+                group.scatter(unit, units.gatherSlot(unit), tensors.state().parameters().get(unit.index()));
+            }
+            var optimizer = new AdamWOptimizer(kernels, new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1));
+            var norm = new GradientNorm(kernels, plan, rank);
+            var bits = new ArrayList<Long>();
+            for (int step = 0; step < STEPS; step++) { bits.addAll(step(plan, rank, group, tensors, interpreter, optimizer, norm, step)); }
+            assertThat(arena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, checkpointing, 0));
+            return new Outcome(bits, weights(plan, group, units, tensors));
+        }
+    }
+
+    private static List<Long> step(ShardPlan plan, int rank, CollectiveGroup group, RankTensors tensors, RoundInterpreter interpreter,
+            AdamWOptimizer optimizer, GradientNorm norm, int step) {
+        group.enterStep(step);
+        tensors.zeroGradients();
+        var loss = new ExactSum();
+        for (int m = rank; m < MICROBATCHES; m += plan.worldSize()) {
+            fill(interpreter, new Random(1000L * step + m), plan.model().config().vocabSize());
+            loss.add(interpreter.run(1.0 / (MICROBATCHES * BATCH * (LENGTH - 1))));
+        }
+        ExactSum squared = norm.squared(plan, rank, tensors.gradients());
+        var losses = new ExactSum();
+        var squares = new ExactSum();
+        for (byte[] b : group.exchange("totals", ByteBuffer.allocate(2 * ExactSum.BYTES).put(loss.toBytes()).put(squared.toBytes()).array())) {
+            ByteBuffer buffer = ByteBuffer.wrap(b);
+            losses.add(ExactSum.read(buffer));
+            squares.add(ExactSum.read(buffer));
+        }
+        double gradNorm = Math.sqrt(squares.toDouble());
+        optimizer.update(tensors.state(), tensors.gradients(), step + 1, 1e-2, GradientNorm.clipCoefficient(gradNorm, 1));
+        return List.of(Double.doubleToRawLongBits(losses.toDouble()), Double.doubleToRawLongBits(gradNorm));
+    }
+
+    private static void fill(RoundInterpreter interpreter, Random random, int vocabSize) {
+        for (int i = 0; i < BATCH * LENGTH; i++) {
+            interpreter.ids().data().setAtIndex(ValueLayout.JAVA_INT, i, random.nextInt(vocabSize / 3));
+        }
+        for (int i = 0; i < BATCH * LENGTH; i++) {
+            boolean last = i % LENGTH == LENGTH - 1;
+            interpreter.labels().data().setAtIndex(ValueLayout.JAVA_INT, i,
+                    last ? -100 : interpreter.ids().data().getAtIndex(ValueLayout.JAVA_INT, i + 1));
+        }
+    }
+
+    private static void initialise(UnitPlan unit, MemorySegment slot) {
+        for (ParameterPlan p : unit.parameters()) {
+            var random = new Random(p.spec().name().hashCode());
+            for (long i = 0; i < p.spec().numel(); i++) {
+                slot.setAtIndex(ValueLayout.JAVA_FLOAT, p.unshardedOffset() + i, (float) (random.nextGaussian() * 0.2 + (p.spec().decay() ? 0 : 1)));
+            }
+        }
+    }
+
+    private static List<Float> weights(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, RankTensors tensors) {
+        var weights = new ArrayList<Float>();
+        for (UnitPlan unit : plan.units()) {
+            group.allGather(unit, tensors.state().parameters().get(unit.index()), units.gatherSlot(unit));
+            for (ParameterPlan p : unit.parameters()) {
+                for (long i = 0; i < p.spec().numel(); i++) {
+                    weights.add(units.gatherSlot(unit).segment().getAtIndex(ValueLayout.JAVA_FLOAT, p.unshardedOffset() + i));
+                }
+            }
+        }
+        return weights;
+    }
+}

@@ -1,0 +1,86 @@
+package dev.kintsugi.worker.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
+import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.memory.Tensor;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class LlamaInferenceTest {
+    private final Kernels kernels = new ReferenceKernels();
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4})
+    void shouldGiveTheSameLogitsWithAndWithoutCache(long seed) {
+        var random = new Random(seed);
+        LlamaConfig config = RandomConfigs.next(random);
+        int T = 300;                                             // more than one prompt chunk
+        int[] ids = random.ints(T, 0, config.vocabSize()).toArray();
+        try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.ofBytes(64 << 20)) {
+            var model = new MicroBatch(config, kernels, DType.F32, T, jobArena);
+            model.initialise(seed);
+            Tensor expected = model.logits(stepArena, ids, 1, T);
+            double loss = kernels.crossEntropy(expected, MicroBatch.ints(stepArena, MicroBatch.labels(ids, T)), 1, false);
+            try (var inference = new LlamaInference(config, kernels, weights(model), T)) {
+                Tensor whole = inference.logits(ids, jobArena);
+                assertClose(whole, expected, 0);
+                assertThat(inference.lossSum(ids)).isCloseTo(loss, within(1e-3));
+                assertRow(inference.append(Arrays.copyOf(ids, 290)), expected, 289);
+                assertRow(inference.append(ids[290]), expected, 290);
+                assertRow(inference.append(ids[291], ids[292], ids[293]), expected, 293);
+                inference.truncate(291);
+                assertRow(inference.append(ids[291]), expected, 291);
+                assertThat(inference.length()).isEqualTo(292);
+            }
+        }
+    }
+
+    @Test
+    void shouldNameAMissingWeightAndRefuseTooLongASequence() {
+        LlamaConfig config = RandomConfigs.next(new Random(1));
+        try (Arena jobArena = Arena.ofConfined()) {
+            var model = new MicroBatch(config, kernels, DType.F32, 4, jobArena);
+            Map<String, Tensor> weights = weights(model);
+            try (var inference = new LlamaInference(config, kernels, weights, 4)) {
+                inference.append(1, 2, 3);
+                assertThatThrownBy(() -> inference.append(1, 2)).hasMessage("append of 2 ids to a sequence of 3 of 4 positions");
+                assertThatThrownBy(inference::append).hasMessageContaining("append of 0 ids");
+            }
+            weights.remove("model.norm.weight");
+            assertThatThrownBy(() -> new LlamaInference(config, kernels, weights, 4)).hasMessageContaining("weight model.norm.weight=null");
+        }
+    }
+
+    private static Map<String, Tensor> weights(MicroBatch model) {
+        var weights = new HashMap<String, Tensor>();
+        model.forEachParameter(p -> weights.put(p.name(), p.data()));
+        return weights;
+    }
+
+    private static void assertRow(Tensor logits, Tensor expected, long row) {
+        assertThat(logits.shape()).containsExactly(1, expected.dim(1));
+        assertClose(logits, expected, row * logits.numel());
+    }
+
+    private static void assertClose(Tensor actual, Tensor expected, long from) {
+        for (long i = 0; i < actual.numel(); i++) {
+            if (Math.abs(MicroBatch.get(actual, i) - MicroBatch.get(expected, from + i)) > 1e-5) {
+                fail("element %d: %s, expected %s", i, MicroBatch.get(actual, i), MicroBatch.get(expected, from + i));
+            }
+        }
+    }
+}
