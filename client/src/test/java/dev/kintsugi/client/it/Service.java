@@ -1,0 +1,58 @@
+package dev.kintsugi.client.it;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/// A coordinator and one agent on this machine, as processes; ended, with what they started, by [#close].
+final class Service implements AutoCloseable {
+    private final Path dir;
+    private final Process coordinator;
+    private final Process agent;
+    private final String address;
+
+    Service(Path dir, int slots) throws Exception {
+        this.dir = dir;
+        Path portFile = dir.resolve("port");
+        coordinator = start("coordinator", List.of("coordinator", "--port", "0", "--port_file", portFile.toString(), "--state_dir",
+                dir.resolve("state").toString()));
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        while (!Files.exists(portFile) || Files.readString(portFile).isBlank()) {
+            if (System.nanoTime() > deadline || !coordinator.isAlive()) { throw new AssertionError(Files.readString(dir.resolve("coordinator.log"))); }
+            TimeUnit.MILLISECONDS.sleep(50);
+        }
+        address = "127.0.0.1:" + Files.readString(portFile).strip();
+        agent = start("agent", List.of("agent", "--slots", Integer.toString(slots), "--coordinator", address));
+    }
+
+    private Process start(String name, List<String> arguments) throws IOException {
+        Path log = dir.resolve(name + ".log");
+        return Cli.start(dir, log, log, arguments);
+    }
+
+    String address() {
+        return address;
+    }
+
+    Process agent() {
+        return agent;
+    }
+
+    /// The rank processes of this moment.
+    List<ProcessHandle> ranks() {
+        return agent.descendants().filter(p -> p.info().arguments().map(a -> String.join(" ", a).contains("RankMain")).orElse(false)).toList();
+    }
+
+    @Override
+    public void close() throws Exception {
+        for (Process p : List.of(agent, coordinator)) {
+            p.destroy();
+            if (!p.waitFor(20, TimeUnit.SECONDS)) {
+                p.destroyForcibly();
+                throw new AssertionError("did not end on TERM: " + p.info());
+            }
+        }
+    }
+}

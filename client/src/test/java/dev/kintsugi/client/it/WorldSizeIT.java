@@ -1,0 +1,54 @@
+package dev.kintsugi.client.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// The same micro-batches give the same losses and the same weights, bit for bit, on any number of ranks over any transport.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class WorldSizeIT {
+    private static final int STEPS = 6;
+
+    @TempDir
+    Path dir;
+    private TinyJob job;
+    private Service service;
+    private List<String> oneRankMetrics;
+    private byte[] oneRankWeights;
+
+    @BeforeAll
+    void trainOnOneRank() throws Exception {
+        job = TinyJob.in(dir);
+        service = new Service(dir, 4);
+        Path output = run("one", 1, "shm");
+        oneRankMetrics = TinyJob.metrics(output);
+        oneRankWeights = TinyJob.weights(output);
+        assertThat(oneRankMetrics).hasSize(STEPS);
+    }
+
+    @AfterAll
+    void stop() throws Exception {
+        service.close();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2, shm", "3, shm", "4, shm", "1, aeron", "2, aeron", "3, aeron", "4, aeron"})
+    void shouldGiveTheBitsOfOneRank(int ranks, String transport) throws Exception {
+        Path output = run("%s-%d".formatted(transport, ranks), ranks, transport);
+        assertThat(TinyJob.metrics(output)).isEqualTo(oneRankMetrics);
+        assertThat(TinyJob.weights(output)).isEqualTo(oneRankWeights);
+    }
+
+    private Path run(String name, int ranks, String transport) {
+        Path output = dir.resolve(name);
+        Cli.run(dir, job.train(output, STEPS, "--coordinator", service.address(), "--world_size", Integer.toString(ranks), "--transport", transport)).ok();
+        return output;
+    }
+}

@@ -1,0 +1,62 @@
+package dev.kintsugi.worker.train;
+
+import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.worker.optim.AdamWOptimizer;
+import dev.kintsugi.worker.optim.LearningRateSchedule;
+import java.nio.file.Path;
+
+/// The numbers a run is made of, from a job spec whose defaults the coordinator has filled in.
+///
+/// @param microbatches M, of all ranks together, a step
+/// @param batch B, samples of a micro-batch
+/// @param length T, tokens of a sample
+record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int length) {
+    static JobSettings of(JobSpec spec, int worldSize) {
+        int microbatches = spec.hasMicrobatchesPerStep() ? spec.getMicrobatchesPerStep()
+                : worldSize * spec.getGradientAccumulationSteps();
+        if (microbatches % worldSize != 0) {
+            throw new IllegalArgumentException("microbatches_per_step=%d is not a multiple of world_size=%d".formatted(microbatches, worldSize));
+        }
+        return new JobSettings(spec, worldSize, microbatches, spec.getPerDeviceTrainBatchSize(), spec.getMaxLength());
+    }
+
+    Path outputDir() {
+        return Path.of(spec.getOutputDir());
+    }
+
+    /// Micro-batches that one rank computes a step.
+    int rounds() {
+        return microbatches / worldSize;
+    }
+
+    long samplesPerStep() {
+        return (long) microbatches * batch;
+    }
+
+    long tokensPerStep() {
+        return samplesPerStep() * length;
+    }
+
+    /// Each sample predicts all its tokens but the first.
+    long predictedTokensPerStep() {
+        return samplesPerStep() * (length - 1);
+    }
+
+    long maxSteps(long samples) {
+        if (spec.getMaxSteps() > 0) { return spec.getMaxSteps(); }
+        return Math.max(1, (long) Math.ceil(spec.getNumTrainEpochs() * samples / samplesPerStep()));
+    }
+
+    LearningRateSchedule schedule(long maxSteps) {
+        return new LearningRateSchedule(LearningRateSchedule.Kind.of(spec.getLrSchedulerType()), spec.getLearningRate(),
+                LearningRateSchedule.warmupSteps(spec.getWarmupSteps(), spec.getWarmupRatio(), maxSteps), maxSteps);
+    }
+
+    AdamWOptimizer.Settings optimizer() {
+        return new AdamWOptimizer.Settings(spec.getAdamBeta1(), spec.getAdamBeta2(), spec.getAdamEpsilon(), spec.getWeightDecay());
+    }
+
+    boolean saveDueAfter(long step, long maxSteps) {
+        return step == maxSteps || spec.getSaveSteps() > 0 && step % spec.getSaveSteps() == 0;
+    }
+}

@@ -1,0 +1,56 @@
+package dev.kintsugi.worker.train;
+
+import dev.kintsugi.proto.v1.StepMetrics;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/// `metrics.jsonl`: one JSON object a step, written by rank 0. Numbers are written so that reading them gives the same bits.
+final class MetricsFile implements AutoCloseable {
+    private static final Pattern STEP = Pattern.compile("^\\{\"step\":(\\d+),.*}$");
+
+    private final FileChannel file;
+
+    /// Keeps the lines up to `lastStep`, as a resumed run writes the later ones again; a torn last line goes too.
+    MetricsFile(Path path, long lastStep) throws IOException {
+        List<String> kept = new ArrayList<>();
+        if (Files.exists(path)) {
+            for (String line : Files.readAllLines(path)) {
+                Matcher m = STEP.matcher(line);
+                if (m.matches() && Long.parseLong(m.group(1)) <= lastStep) { kept.add(line); }
+            }
+        }
+        Path temporary = path.resolveSibling(path.getFileName() + ".tmp");
+        Files.write(temporary, kept);
+        Files.move(temporary, path, java.nio.file.StandardCopyOption.ATOMIC_MOVE, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        file = FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
+    }
+
+    void append(StepMetrics m) {
+        String line = "{\"step\":%d,\"loss\":%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s,\"tokens_per_second\":%s}\n"
+                .formatted(m.getStep(), m.getLoss(), m.getGradNorm(), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
+                        round(m.getTokensPerSecond(), 10));
+        try {
+            file.write(java.nio.ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot append to metrics.jsonl", e);
+        }
+    }
+
+    private static double round(double value, double unit) {
+        return Math.round(value * unit) / unit;
+    }
+
+    @Override
+    public void close() throws IOException {
+        file.close();
+    }
+}

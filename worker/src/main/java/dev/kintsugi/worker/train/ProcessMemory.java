@@ -1,0 +1,22 @@
+package dev.kintsugi.worker.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/// What the operating system counts for this process.
+final class ProcessMemory {
+    private ProcessMemory() {}
+
+    /// Peak resident set in bytes, the JVM included; 0 where the system does not tell (not Linux).
+    static long peakResidentBytes() {
+        try {
+            for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+                if (line.startsWith("VmHWM:")) { return Long.parseLong(line.replaceAll("\\D", "")) << 10; }
+            }
+        } catch (IOException e) {
+            return 0;
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,201 @@
+package dev.kintsugi.worker.train;
+
+import dev.kintsugi.proto.v1.JoinResponse;
+import dev.kintsugi.proto.v1.Peer;
+import dev.kintsugi.proto.v1.Prepared;
+import dev.kintsugi.proto.v1.RankCommand;
+import dev.kintsugi.proto.v1.RankEvent;
+import dev.kintsugi.proto.v1.RankFinished;
+import dev.kintsugi.proto.v1.RankMemory;
+import dev.kintsugi.proto.v1.Transport;
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.estimate.ActivationEstimate;
+import dev.kintsugi.sharding.estimate.MemoryEstimator;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ShardPlanCodec;
+import dev.kintsugi.worker.checkpoint.CheckpointReader;
+import dev.kintsugi.worker.checkpoint.CheckpointWriter;
+import dev.kintsugi.worker.checkpoint.weights.FreshWeights;
+import dev.kintsugi.worker.checkpoint.weights.HuggingFaceWeights;
+import dev.kintsugi.worker.checkpoint.weights.WeightSource;
+import dev.kintsugi.worker.collective.CollectiveGroup;
+import dev.kintsugi.worker.collective.CollectiveGroups;
+import dev.kintsugi.worker.collective.GroupConfig;
+import dev.kintsugi.worker.collective.Journal;
+import dev.kintsugi.worker.data.DatasetConfig;
+import dev.kintsugi.worker.data.PackedDataset;
+import dev.kintsugi.worker.data.TokenBlocks;
+import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.fsdp.RankTensors;
+import dev.kintsugi.worker.fsdp.RoundInterpreter;
+import dev.kintsugi.worker.fsdp.UnshardedUnits;
+import dev.kintsugi.worker.kernel.KernelFactory;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.model.Llama;
+import dev.kintsugi.worker.optim.AdamWOptimizer;
+import dev.kintsugi.worker.optim.GradientNorm;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// One rank's work for one generation of a job, from joining to the last committed checkpoint.
+final class Rank implements CoordinatorLink.Pulse {
+    private static final Logger LOG = LoggerFactory.getLogger(Rank.class);
+
+    private final RankArguments arguments;
+    private final CoordinatorLink link;
+    private volatile String doing = "joining";
+    private volatile TrainingLoop loop;
+    private volatile CollectiveGroup group;
+    private volatile Checkpoints checkpoints;
+
+    Rank(RankArguments arguments, CoordinatorLink link) {
+        this.arguments = arguments;
+        this.link = link;
+    }
+
+    void run() throws IOException, InterruptedException {
+        JoinResponse assignment = link.join(arguments.address() + ":" + DataPort.free(arguments.address()));
+        link.attend(this::obey, RankMain::leave, this);
+        ShardPlan plan = ShardPlanCodec.fromProto(assignment.getPlan());
+        JobSettings settings = JobSettings.of(assignment.getSpec(), arguments.worldSize());
+        Kernels kernels = KernelFactory.open("cpu");
+        LOG.info("rank {} of {}, generation {}: {}", arguments.rank(), arguments.worldSize(), arguments.generation(), kernels.description());
+        try (WeightSource source = firstWeights(assignment, settings, plan)) {
+            Path index = arguments.rank() == 0 ? prepareData(settings, plan) : null;
+            try (CollectiveGroup opened = openGroup(assignment)) {
+                group = opened;
+                index = agreeOnData(index);
+                train(assignment, settings, plan, kernels, source, index);
+            }
+        }
+    }
+
+    /// Rank 0 alone reads weights, and none when it resumes; headers are checked before anything else is done.
+    private WeightSource firstWeights(JoinResponse assignment, JobSettings settings, ShardPlan plan) {
+        if (arguments.rank() != 0 || assignment.hasResume()) { return null; }
+        if (settings.spec().getModelName().isEmpty()) { return new FreshWeights(plan.model(), settings.spec().getSeed()); }
+        HuggingFaceWeights weights = HuggingFaceWeights.open(Path.of(settings.spec().getModelName()), plan.model());
+        if (!weights.unexpected().isEmpty()) { link.note("weights not used by this model: " + String.join(", ", weights.unexpected())); }
+        return weights;
+    }
+
+    private Path prepareData(JobSettings settings, ShardPlan plan) {
+        doing = "tokenizing the dataset";
+        var spec = settings.spec();
+        String tokenizer = spec.getTokenizerName().isEmpty() ? spec.getModelName() : spec.getTokenizerName();
+        var config = new DatasetConfig(spec.getDatasetName(), spec.getDatasetTextField(), Path.of(tokenizer), spec.getMaxLength(),
+                spec.getAppendConcatToken(), spec.getAddSpecialTokens(), plan.model().config().vocabSize(), settings.outputDir(),
+                spec.getThreads());
+        return PackedDataset.prepare(config, (read, total, tokens) -> doing = "tokenizing the dataset, %d of %d bytes".formatted(read, total));
+    }
+
+    private CollectiveGroup openGroup(JoinResponse assignment) {
+        doing = "opening the collective group";
+        var transport = assignment.getTransport() == Transport.AERON ? GroupConfig.Transport.AERON : GroupConfig.Transport.SHM;
+        List<String> endpoints = assignment.getPeersList().stream().map(Peer::getDataEndpoint).toList();
+        return CollectiveGroups.open(new GroupConfig(arguments.jobId(), arguments.generation(), arguments.rank(), arguments.worldSize(),
+                transport, arguments.shmDirectory(), arguments.aeronDirectory(), endpoints,
+                Duration.ofSeconds(assignment.getSpec().getDdpTimeout())));
+    }
+
+    /// Rank 0's index file, on storage that all share.
+    private Path agreeOnData(Path index) {
+        doing = "waiting for the dataset";
+        byte[] mine = index == null ? new byte[0] : index.toString().getBytes(StandardCharsets.UTF_8);
+        return Path.of(new String(group.exchange("dataset", mine).getFirst(), StandardCharsets.UTF_8));
+    }
+
+    private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, Path index)
+            throws IOException, InterruptedException {
+        LlamaConfig config = plan.model().config();
+        boolean checkpointing = settings.spec().getGradientCheckpointing();
+        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), checkpointing);
+        long stepsDone = assignment.hasResume() ? assignment.getResume().getStep() : 0;
+        try (TokenBlocks data = PackedDataset.open(index);
+                Arena tables = Arena.ofShared();
+                RankTensors tensors = new RankTensors(plan, arguments.rank());
+                StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, settings.batch(), settings.length(), checkpointing));
+                MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), stepsDone) : null;
+                Checkpoints saves = new Checkpoints(new CheckpointWriter(settings.outputDir(), plan, arguments.rank()), group, link)) {
+            checkpoints = saves;
+            var units = new UnshardedUnits(plan, group);
+            var model = new Llama(config, settings.length(), DType.F32, tables);
+            var interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, arena, settings.batch(), settings.length(), checkpointing);
+            loop = new TrainingLoop(settings, plan, group, tensors, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
+                    new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics);
+            String digest = startWeights(assignment, plan, units, tensors, source, data);
+            long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + CheckpointWriter.snapshotBytes(plan, arguments.rank())
+                    + 4L * settings.length() * config.headDim();
+            link.send(RankEvent.newBuilder().setPrepared(Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(loop.maxSteps())
+                    .setSamples(data.size()).setMemory(memory(estimate, fixedBytes + arena.highWaterBytes()))));
+            doing = "training";
+            loop.run(stepsDone);
+            link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, units, tensors))
+                    .setMemory(memory(estimate, fixedBytes + arena.highWaterBytes()))));
+        }
+    }
+
+    private String startWeights(JoinResponse assignment, ShardPlan plan, UnshardedUnits units, RankTensors tensors, WeightSource source,
+            TokenBlocks data) {
+        doing = "loading weights";
+        var starting = new StartingWeights(plan, group, units);
+        String expected = null;
+        if (assignment.hasResume()) {
+            CheckpointReader reader = CheckpointReader.open(Path.of(assignment.getResume().getDirectory()));
+            requireSameData(reader.training().getDatasetDigest(), data);
+            reader.restore(tensors.state());
+        } else {
+            expected = starting.scatterFromRank0(source, tensors.state());
+        }
+        return starting.requireAgreement(tensors.state(), expected);
+    }
+
+    private static void requireSameData(String digest, TokenBlocks data) {
+        if (!digest.equals(data.digest())) {
+            throw new CallerException(("the checkpoint was made on other data (sha256 %.12s, now %.12s); give the --dataset_name, tokenizer "
+                    + "and --max_length it was trained with, or start anew in another --output_dir").formatted(digest, data.digest()));
+        }
+    }
+
+    private String finalDigest(ShardPlan plan, UnshardedUnits units, RankTensors tensors) {
+        doing = "digesting the final weights";
+        return new StartingWeights(plan, group, units).digest(tensors.state());
+    }
+
+    private static RankMemory memory(MemoryEstimator.Estimate estimate, long peakBytes) {
+        return RankMemory.newBuilder().setRank(estimate.rank()).setEstimatedBytes(estimate.totalBytes()).setPeakBytes(peakBytes)
+                .setResidentBytes(ProcessMemory.peakResidentBytes()).build();
+    }
+
+    private void obey(RankCommand command) {
+        switch (command.getCommandCase()) {
+            case STOP -> RankMain.leave();
+            case CHECKPOINT_COMMITTED -> checkpoints.committed(command.getCheckpointCommitted());
+            case CHECKPOINT_ABANDONED -> checkpoints.abandoned(command.getCheckpointAbandoned());
+            case COMMAND_NOT_SET -> LOG.warn("a command this version does not know");
+        }
+    }
+
+    @Override
+    public long step() {
+        return loop == null ? 0 : loop.step();
+    }
+
+    @Override
+    public String doing() {
+        return doing;
+    }
+
+    @Override
+    public List<Journal.Entry> journal() {
+        return group == null ? List.of() : group.journal().snapshot();
+    }
+}

@@ -1,0 +1,155 @@
+package dev.kintsugi.worker.train;
+
+import dev.kintsugi.proto.v1.RankEvent;
+import dev.kintsugi.proto.v1.StepCompleted;
+import dev.kintsugi.proto.v1.StepMetrics;
+import dev.kintsugi.proto.v1.TrainingState;
+import dev.kintsugi.sharding.exact.ExactSum;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.worker.collective.CollectiveGroup;
+import dev.kintsugi.worker.data.Batches;
+import dev.kintsugi.worker.data.SampleOrder;
+import dev.kintsugi.worker.data.TokenBlocks;
+import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.failure.WorldException;
+import dev.kintsugi.worker.fsdp.RankTensors;
+import dev.kintsugi.worker.fsdp.RoundInterpreter;
+import dev.kintsugi.worker.optim.AdamWOptimizer;
+import dev.kintsugi.worker.optim.GradientNorm;
+import dev.kintsugi.worker.optim.LearningRateSchedule;
+import java.nio.ByteBuffer;
+
+/// Steps from the resume point to the end. One thread; everything that crosses ranks goes through the group.
+final class TrainingLoop {
+    private final JobSettings settings;
+    private final ShardPlan plan;
+    private final CollectiveGroup group;
+    private final RankTensors tensors;
+    private final RoundInterpreter interpreter;
+    private final AdamWOptimizer optimizer;
+    private final GradientNorm gradientNorm;
+    private final TokenBlocks data;
+    private final SampleOrder order;
+    private final LearningRateSchedule schedule;
+    private final Checkpoints checkpoints;
+    private final CoordinatorLink link;
+    private final MetricsFile metrics;          // null but on rank 0
+    private final long maxSteps;
+    private volatile long step;
+
+    /// What a step has to say of all ranks together.
+    private record Totals(double lossSum, double gradNorm) {}
+
+    TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, RankTensors tensors, RoundInterpreter interpreter,
+            AdamWOptimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Checkpoints checkpoints, CoordinatorLink link,
+            MetricsFile metrics) {
+        this.settings = settings;
+        this.plan = plan;
+        this.group = group;
+        this.tensors = tensors;
+        this.interpreter = interpreter;
+        this.optimizer = optimizer;
+        this.gradientNorm = gradientNorm;
+        this.data = data;
+        this.order = new SampleOrder(settings.spec().getSeed(), data.size());
+        this.maxSteps = settings.maxSteps(data.size());
+        this.schedule = settings.schedule(maxSteps);
+        this.checkpoints = checkpoints;
+        this.link = link;
+        this.metrics = metrics;
+    }
+
+    /// Steps done so far; safe to read from any thread.
+    long step() {
+        return step;
+    }
+
+    long maxSteps() {
+        return maxSteps;
+    }
+
+    /// Returns when the last step's checkpoint is committed.
+    void run(long stepsDone) throws InterruptedException {
+        boolean saveDue = false;
+        for (step = stepsDone; step < maxSteps;) {
+            group.enterStep(step + 1);
+            oneStep(step);
+            step++;
+            saveDue |= settings.saveDueAfter(step, maxSteps);
+            if (saveDue && (step < maxSteps || lastSaveDecided())) { saveDue = !checkpoints.trySave(tensors.state(), trainingState()); }
+        }
+        awaitLastCheckpoint();
+    }
+
+    private void oneStep(long stepsDone) {
+        long startNs = System.nanoTime();
+        Totals totals = accumulateGradients(stepsDone);
+        double loss = totals.lossSum / settings.predictedTokensPerStep();
+        requireFinite(stepsDone + 1, loss, totals.gradNorm);
+        double learningRate = schedule.at(stepsDone);
+        double clip = GradientNorm.clipCoefficient(totals.gradNorm, settings.spec().getMaxGradNorm());
+        optimizer.update(tensors.state(), tensors.gradients(), stepsDone + 1, learningRate, clip);
+        if (metrics != null) { report(stepsDone + 1, loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
+    }
+
+    /// Rank r computes micro-batches r, r + N, r + 2N ...: together with the reduce-scatter's rank order that is 0, 1, 2 ... M - 1.
+    private Totals accumulateGradients(long stepsDone) {
+        tensors.zeroGradients();
+        var loss = new ExactSum();
+        for (int round = 0; round < settings.rounds(); round++) {
+            int microbatch = round * group.worldSize() + group.rank();
+            Batches.fill(data, order, stepsDone, microbatch, settings.microbatches(), settings.batch(), interpreter.ids(), interpreter.labels());
+            loss.add(interpreter.run(1.0 / settings.predictedTokensPerStep()));
+        }
+        return exchangeTotals(loss, gradientNorm.squared(plan, group.rank(), tensors.gradients()));
+    }
+
+    private Totals exchangeTotals(ExactSum loss, ExactSum squaredNorm) {
+        byte[] mine = ByteBuffer.allocate(2 * ExactSum.BYTES).put(loss.toBytes()).put(squaredNorm.toBytes()).array();
+        var lossOfAll = new ExactSum();
+        var normOfAll = new ExactSum();
+        for (byte[] part : group.exchange("totals", mine)) {
+            ByteBuffer buffer = ByteBuffer.wrap(part);
+            lossOfAll.add(ExactSum.read(buffer));
+            normOfAll.add(ExactSum.read(buffer));
+        }
+        return new Totals(lossOfAll.toDouble(), Math.sqrt(normOfAll.toDouble()));
+    }
+
+    /// Decided on globally reduced values, so every rank decides the same, before any weight has changed.
+    private void requireFinite(long step, double loss, double gradNorm) {
+        if (Double.isFinite(loss) && Double.isFinite(gradNorm)) { return; }
+        throw new CallerException(("step %d is not finite: loss=%s grad_norm=%s; the update was not applied; lower --learning_rate or "
+                + "--max_grad_norm and resume with --resume_from_checkpoint True").formatted(step, loss, gradNorm));
+    }
+
+    private void report(long step, double loss, double gradNorm, double learningRate, double seconds) {
+        StepMetrics m = StepMetrics.newBuilder().setStep(step).setLoss(loss).setGradNorm(gradNorm).setLearningRate(learningRate)
+                .setTokens(step * settings.tokensPerStep()).setStepSeconds(seconds)
+                .setTokensPerSecond(settings.tokensPerStep() / seconds).build();
+        metrics.append(m);
+        link.send(RankEvent.newBuilder().setStepCompleted(StepCompleted.newBuilder().setMetrics(m)));
+    }
+
+    private TrainingState trainingState() {
+        return TrainingState.newBuilder().setStep(step).setSamplesSeen(step * settings.samplesPerStep())
+                .setTokensSeen(step * settings.tokensPerStep()).setMicrobatchesPerStep(settings.microbatches())
+                .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest()).build();
+    }
+
+    /// The last step has no next one to put a save off to.
+    private boolean lastSaveDecided() throws InterruptedException {
+        checkpoints.awaitDecision(decisionTimeoutMs());
+        group.barrier("last save");
+        return true;
+    }
+
+    private void awaitLastCheckpoint() throws InterruptedException {
+        String failure = checkpoints.awaitDecision(decisionTimeoutMs());
+        if (failure != null) { throw new WorldException("storage", "the last checkpoint, of step %d, was not saved: %s".formatted(step, failure)); }
+    }
+
+    private long decisionTimeoutMs() {
+        return settings.spec().getDdpTimeout() * 1000L;
+    }
+}
