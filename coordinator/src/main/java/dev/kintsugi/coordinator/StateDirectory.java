@@ -1,0 +1,62 @@
+package dev.kintsugi.coordinator;
+
+import dev.kintsugi.coordinator.store.JobStore;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/// The coordinator's own directory, held by one process at a time: two would start the same jobs.
+final class StateDirectory implements AutoCloseable {
+    private final FileChannel lockFile;
+    private final JobStore store;
+
+    private StateDirectory(FileChannel lockFile, JobStore store) {
+        this.lockFile = lockFile;
+        this.store = store;
+    }
+
+    /// @throws StartException if it is in use or not writable
+    static StateDirectory open(Path directory) {
+        try {
+            Files.createDirectories(directory);
+            FileChannel lockFile = FileChannel.open(directory.resolve("coordinator.lock"), StandardOpenOption.CREATE,
+                    StandardOpenOption.WRITE);
+            if (tryLock(lockFile) == null) {
+                lockFile.close();
+                throw new StartException(("--state_dir=%s is in use by another coordinator; use that one, or name another"
+                        + " directory").formatted(directory));
+            }
+            return new StateDirectory(lockFile, JobStore.open(directory.resolve("coordinator.db")));
+        } catch (IOException e) {
+            throw new StartException("--state_dir=%s is not writable (%s); name a directory that this user may write to"
+                    .formatted(directory, e));
+        }
+    }
+
+    // Null if another process, or another coordinator in this one, holds it. The lock goes with the channel.
+    private static FileLock tryLock(FileChannel file) throws IOException {
+        try {
+            return file.tryLock();
+        } catch (OverlappingFileLockException e) {
+            return null;
+        }
+    }
+
+    JobStore store() {
+        return store;
+    }
+
+    @Override
+    public void close() {
+        store.close();
+        try {
+            lockFile.close();
+        } catch (IOException e) {
+            throw new IllegalStateException("the lock of the state directory could not be given back", e);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+package dev.kintsugi.coordinator.attempt;
+
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+import static java.util.concurrent.TimeUnit.SECONDS;
+
+import dev.kintsugi.coordinator.checkpoint.CheckpointDirectory;
+import dev.kintsugi.coordinator.checkpoint.Checkpoints;
+import dev.kintsugi.coordinator.membership.Agent;
+import dev.kintsugi.coordinator.membership.AttemptId;
+import dev.kintsugi.coordinator.membership.Liveness;
+import dev.kintsugi.coordinator.membership.RankLink;
+import dev.kintsugi.proto.v1.FailureKind;
+import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.proto.v1.JoinRequest;
+import dev.kintsugi.proto.v1.Prepared;
+import dev.kintsugi.proto.v1.RankEvent;
+import dev.kintsugi.proto.v1.RankExited;
+import dev.kintsugi.proto.v1.RankFailed;
+import dev.kintsugi.proto.v1.RankFinished;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import java.util.function.LongSupplier;
+
+/// One run of a job's gang, from starting its ranks to the last of them being gone. Owned by the control loop.
+///
+/// PREPARING (storage is looked at) -> JOINING -> TRAINING -> LEAVING (all finished) -> STOPPING -> ENDED; a failure or a stop leads
+/// from anywhere to STOPPING.
+public final class Attempt implements Checkpoints.Listener {
+    static final long JOIN_SECONDS_MAX = 120;
+    /// A rank's death shows in several places; this long they are collected, so that the sentence is about the rank that died.
+    static final long SETTLE_MS = 400;
+    /// Longest wait for ranks that finished to exit by themselves.
+    static final long LEAVE_SECONDS_MAX = 10;
+    /// Longest wait for agents, after the grace, to say that nothing is left.
+    static final long CLEAR_SECONDS_MAX = 15;
+    private static final int FAILURE_GRACE_MS = 1000;
+
+    private enum Phase {
+        PREPARING, JOINING, TRAINING, LEAVING, STOPPING, ENDED
+    }
+
+    private final AttemptId id;
+    private final JobSpec spec;
+    private final Gang gang;
+    private final AttemptListener listener;
+    private final Executor controlLoop;
+    private final LongSupplier clock;
+    private final String version;
+    private final List<Evidence> evidence = new ArrayList<>();
+    private final Set<String> uncleared = new HashSet<>();
+    private Phase phase = Phase.PREPARING;
+    private boolean preparing = true;
+    private Checkpoints checkpoints;
+    private AttemptStart start;
+    private Outcome outcome;
+    private long evidenceSinceNs;
+    private long deadlineNs;
+    private long committedStep;
+
+    /// @param clock nanoseconds, as [System#nanoTime()]
+    /// @param version goes into manifests
+    public Attempt(AttemptId id, JobSpec spec, Gang gang, AttemptListener listener, Executor controlLoop, LongSupplier clock,
+            String version) {
+        this.id = id;
+        this.spec = spec;
+        this.gang = gang;
+        this.listener = listener;
+        this.controlLoop = controlLoop;
+        this.clock = clock;
+        this.version = version;
+    }
+
+    public AttemptId id() {
+        return id;
+    }
+
+    /// Storage is ready: starts the ranks, unless the attempt was stopped meanwhile.
+    public void begin(AttemptStart ready) {
+        preparing = false;
+        endIfCleared();
+        if (phase != Phase.PREPARING) { return; }
+        start = ready;
+        committedStep = ready.step();
+        var directory = new CheckpointDirectory(Path.of(spec.getOutputDir()));
+        checkpoints = new Checkpoints(new Checkpoints.Setting(version, spec, ready.model(), directory), controlLoop, this);
+        phase = Phase.JOINING;
+        deadlineNs = clock.getAsLong() + SECONDS.toNanos(JOIN_SECONDS_MAX);
+        gang.agents().forEach(a -> uncleared.add(a.id()));
+        gang.startRanks(id, spec, ready.logDir());
+    }
+
+    /// Storage could not be made ready.
+    public void cannotBegin(FailureKind kind, String message) {
+        preparing = false;
+        unfit(kind, message);
+        endIfCleared();
+    }
+
+    private void unfit(FailureKind kind, String message) {
+        suspect(new Evidence.Unfit(kind, message));
+    }
+
+    public void join(JoinRequest request, JoinReply reply) {
+        RankState rank = gang.find(request.getRank());
+        if (phase != Phase.JOINING || rank == null || rank.join != null) {
+            reply.refuse("rank %d of %s is not expected; this process is left over and must exit".formatted(request.getRank(), id));
+            return;
+        }
+        rank.join = request;
+        rank.joinReply = reply;
+        if (gang.all(r -> r.join != null)) { admitGang(); }
+    }
+
+    private void admitGang() {
+        TransportChoice choice = gang.admit(spec, start, clock.getAsLong());
+        phase = Phase.TRAINING;
+        listener.note("all %d ranks joined; transport %s: %s".formatted(spec.getWorldSize(), choice.transport(), choice.reason()));
+    }
+
+    /// @return whether the rank belongs here; if not its stream must be ended
+    public boolean attach(int rankNumber, RankLink link) {
+        RankState rank = gang.find(rankNumber);
+        if (phase != Phase.TRAINING || rank == null || rank.link != null) { return false; }
+        rank.link = link;
+        rank.heardNs = clock.getAsLong();
+        return true;
+    }
+
+    public void rankEvent(int rankNumber, RankEvent event) {
+        RankState rank = gang.find(rankNumber);
+        rank.heardNs = clock.getAsLong();
+        if (phase == Phase.STOPPING || phase == Phase.ENDED) { return; }
+        switch (event.getEventCase()) {
+            case HEARTBEAT -> rank.heartbeat = event.getHeartbeat();
+            case PREPARED -> prepared(rank, event.getPrepared());
+            case STEP_COMPLETED -> listener.stepped(event.getStepCompleted().getMetrics());
+            case CHECKPOINT_VOTE -> checkpoints.vote(rankNumber, event.getCheckpointVote(), clock.getAsLong());
+            case FAILED -> reported(rank, event.getFailed());
+            case FINISHED -> finished(rank, event.getFinished());
+            case NOTE -> listener.note("rank %d: %s".formatted(rankNumber, event.getNote().getText()));
+            case HELLO, EVENT_NOT_SET -> unfit(FailureKind.BUG, "rank %d sent an unexpected %s".formatted(rankNumber,
+                    event.getEventCase()));
+        }
+    }
+
+    private void prepared(RankState rank, Prepared prepared) {
+        rank.prepared = prepared;
+        if (!gang.all(r -> r.prepared != null)) { return; }
+        gang.parametersDisagree().ifPresentOrElse(why -> unfit(FailureKind.BUG, why),
+                () -> listener.running(gang.memoryPrepared(), gang.maxSteps()));
+    }
+
+    private void reported(RankState rank, RankFailed failed) {
+        String explained = failed.getKind() == FailureKind.WORLD ? gang.lastSeen() : "";
+        String message = explained.isEmpty() ? failed.getMessage() : failed.getMessage() + " (last seen: " + explained + ")";
+        suspect(new Evidence.RankReported(rank.rank, rank.host(), failed.getKind(), message));
+    }
+
+    private void finished(RankState rank, RankFinished finished) {
+        rank.finished = finished;
+        leaveIfDone();
+    }
+
+    private void leaveIfDone() {
+        if (phase != Phase.TRAINING || !checkpoints.isIdle() || !gang.all(r -> r.finished != null)) { return; }
+        if (committedStep < gang.maxSteps()) {
+            unfit(FailureKind.WORLD, "all ranks finished, but of the last step %d no checkpoint was committed; the newest is of step %d"
+                    .formatted(gang.maxSteps(), committedStep));
+            return;
+        }
+        phase = Phase.LEAVING;
+        deadlineNs = clock.getAsLong() + SECONDS.toNanos(LEAVE_SECONDS_MAX);
+        listener.finished(gang.memoryFinished());
+        stopIfLeft();
+    }
+
+    private void stopIfLeft() {
+        if (phase == Phase.LEAVING && (gang.all(r -> r.exited) || clock.getAsLong() >= deadlineNs)) {
+            stop(new Outcome.Succeeded(), FAILURE_GRACE_MS);
+        }
+    }
+
+    @Override
+    public void committed(long step, Path directory, long bytes, double seconds) {
+        committedStep = Math.max(committedStep, step);
+        listener.committed(step);
+        listener.note("checkpoint %s committed (%s in %.1f s)".formatted(directory.getFileName(), Bytes.show(bytes), seconds));
+        gang.checkpointCommitted(step, directory);
+        leaveIfDone();
+        endIfCleared();
+    }
+
+    @Override
+    public void abandoned(long step, String reason) {
+        listener.note("checkpoint of step %d abandoned: %s".formatted(step, reason));
+        gang.checkpointAbandoned(step, reason);
+        leaveIfDone();
+        endIfCleared();
+    }
+
+    @Override
+    public void note(String text) {
+        listener.note(text);
+    }
+
+    public void rankStreamEnded(int rankNumber, RankLink link) {
+        RankState rank = gang.find(rankNumber);
+        if (rank == null || rank.link != link || rank.finished != null) { return; }
+        suspect(new Evidence.StreamLost(rankNumber, rank.host(), gang.step()));
+    }
+
+    public void rankExited(RankExited exited) {
+        RankState rank = gang.find(exited.getRank());
+        if (rank == null || rank.exited) { return; }
+        rank.exited = true;
+        // Its last message may still be on its way on the other stream; it has until the evidence has settled.
+        if (rank.finished == null) {
+            suspect(new Evidence.RankDied(rank.rank, rank.host(), exited.getExitStatus(), exited.getLastWords(), gang.step()));
+        }
+        stopIfLeft();
+    }
+
+    public void cleared(String agentId) {
+        uncleared.remove(agentId);
+        endIfCleared();
+    }
+
+    /// The agents of an attempt are never replaced: one that comes back is another.
+    public void agentLost(Agent agent, String why) {
+        List<Integer> ranks = gang.ranksOn(agent);
+        if (ranks.isEmpty()) { return; }
+        suspect(new Evidence.AgentLost(agent.host(), ranks, why, gang.step()));
+        gang.ranks().stream().filter(r -> r.agent == agent).forEach(r -> r.exited = true);
+        cleared(agent.id());
+        stopIfLeft();
+    }
+
+    /// @param graceMs before ranks that have not left are killed
+    public void stop(String reason, int graceMs) {
+        if (phase != Phase.STOPPING && phase != Phase.ENDED) { stop(new Outcome.Stopped(reason), graceMs); }
+    }
+
+    /// Time passes.
+    public void tick() {
+        long nowNs = clock.getAsLong();
+        switch (phase) {
+            case JOINING -> {
+                if (nowNs >= deadlineNs) {
+                    suspect(new Evidence.DidNotJoin(gang.numbers(r -> r.join == null), JOIN_SECONDS_MAX));
+                }
+            }
+            case TRAINING -> gang.ranks().forEach(r -> checkHeard(r, nowNs));
+            case LEAVING -> stopIfLeft();
+            case STOPPING -> endIfCleared();
+            case PREPARING, ENDED -> {}
+        }
+        failIfSettled(nowNs);
+    }
+
+    private void checkHeard(RankState rank, long nowNs) {
+        if (rank.finished != null) { return; }
+        Liveness.lost(rank.heardNs, nowNs, Liveness.RANK_SILENCE_MAX).ifPresent(why -> suspect(new Evidence.RankSilent(rank.rank,
+                rank.host(), why, rank.heartbeat.getDoing(), rank.heartbeat.getStep())));
+    }
+
+    private void suspect(Evidence e) {
+        if (phase == Phase.LEAVING || phase == Phase.STOPPING || phase == Phase.ENDED) { return; }
+        if (evidence.isEmpty()) { evidenceSinceNs = clock.getAsLong(); }
+        evidence.add(e);
+        if (RootCause.isDecisive(e)) { fail(); }
+    }
+
+    private void failIfSettled(long nowNs) {
+        if (evidence.isEmpty() || phase == Phase.STOPPING || phase == Phase.ENDED) { return; }
+        evidence.removeIf(e -> e instanceof Evidence.RankDied d && gang.find(d.rank()).finished != null);
+        if (!evidence.isEmpty() && nowNs - evidenceSinceNs >= MILLISECONDS.toNanos(SETTLE_MS)) { fail(); }
+    }
+
+    private void fail() {
+        RootCause cause = RootCause.of(evidence);
+        stop(new Outcome.Failed(cause.kind(), cause.sentence()), FAILURE_GRACE_MS);
+    }
+
+    private void stop(Outcome why, int graceMs) {
+        boolean started = phase != Phase.PREPARING;
+        phase = Phase.STOPPING;
+        outcome = why;
+        deadlineNs = clock.getAsLong() + MILLISECONDS.toNanos(graceMs) + SECONDS.toNanos(CLEAR_SECONDS_MAX);
+        listener.stopping(why);
+        if (started) {
+            gang.stop(id, uncleared, why, graceMs);
+            checkpoints.abandonOpen("the attempt is over");
+        } else {
+            gang.release(id);
+        }
+        endIfCleared();
+    }
+
+    private void endIfCleared() {
+        if (phase != Phase.STOPPING) { return; }
+        boolean late = clock.getAsLong() >= deadlineNs;
+        boolean storageInUse = preparing || checkpoints != null && !checkpoints.isIdle();
+        if (!late && (storageInUse || !uncleared.isEmpty())) { return; }
+        if (!uncleared.isEmpty()) {
+            listener.note("agents %s did not say that %s is gone; their slots stay taken until they do".formatted(uncleared, id));
+        }
+        phase = Phase.ENDED;
+        if (checkpoints != null) { checkpoints.close(); }
+        listener.ended(outcome);
+    }
+}

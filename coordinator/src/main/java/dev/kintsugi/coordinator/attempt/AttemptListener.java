@@ -1,0 +1,26 @@
+package dev.kintsugi.coordinator.attempt;
+
+import dev.kintsugi.proto.v1.RankMemory;
+import dev.kintsugi.proto.v1.StepMetrics;
+import java.util.List;
+
+/// What an attempt tells its job. Called on the control loop.
+public interface AttemptListener {
+    /// Every rank has its model and data.
+    void running(List<RankMemory> memory, long maxSteps);
+
+    void stepped(StepMetrics metrics);
+
+    void committed(long step);
+
+    /// The final counters, by rank.
+    void finished(List<RankMemory> memory);
+
+    void note(String text);
+
+    /// The outcome is known; ranks are still leaving.
+    void stopping(Outcome outcome);
+
+    /// No rank is left, or the agents did not say so in time. Called once, last.
+    void ended(Outcome outcome);
+}

@@ -1,0 +1,16 @@
+package dev.kintsugi.coordinator.attempt;
+
+import dev.kintsugi.coordinator.plan.PlannedModel;
+import dev.kintsugi.proto.v1.ResumePoint;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/// What had to be read from storage before ranks may start.
+///
+/// @param resume the newest committed checkpoint; empty: from the beginning
+/// @param logDir of the attempt, which exists
+public record AttemptStart(PlannedModel model, Optional<ResumePoint> resume, Path logDir) {
+    public long step() {
+        return resume.map(ResumePoint::getStep).orElse(0L);
+    }
+}

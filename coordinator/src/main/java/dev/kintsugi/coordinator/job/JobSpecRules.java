@@ -1,0 +1,116 @@
+package dev.kintsugi.coordinator.job;
+
+import static dev.kintsugi.coordinator.job.InvalidJobException.require;
+
+import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.proto.v1.ShardingStrategy;
+import dev.kintsugi.proto.v1.Transport;
+import java.util.List;
+
+/// What can be said about a spec without looking at storage. Pure. Absent fields pass: their defaults are right.
+final class JobSpecRules {
+    private static final List<String> SCHEDULES = List.of("linear", "cosine", "constant", "constant_with_warmup");
+    private static final List<String> OPTIMIZERS = List.of("adamw_torch", "adamw_torch_fused");
+
+    private JobSpecRules() {}
+
+    /// @throws InvalidJobException for the first rule that `spec` breaks
+    static void check(JobSpec spec) {
+        checkNames(spec);
+        checkBatch(spec);
+        checkLength(spec);
+        checkOptimizer(spec);
+        checkReporting(spec);
+        checkPlacement(spec);
+        checkNotBuiltYet(spec);
+    }
+
+    private static void checkNames(JobSpec spec) {
+        require(!spec.getOutputDir().isEmpty(), "--output_dir is missing; name a directory on storage that every host shares");
+        require(!spec.getDatasetName().isEmpty(), "--dataset_name is missing; name a file, a directory or a glob");
+        boolean weights = !spec.getModelName().isEmpty();
+        boolean scratch = !spec.getConfigName().isEmpty();
+        require(weights || scratch,
+                "neither --model_name nor --config_name is given; pass --model_name DIR to go on from weights,"
+                        + " or --config_name FILE to start from scratch");
+        require(!weights || !scratch,
+                "--model_name=%s and --config_name=%s exclude each other; pass --model_name to go on from weights,"
+                        + " or --config_name to start from scratch",
+                spec.getModelName(), spec.getConfigName());
+        require(weights || !spec.getTokenizerName().isEmpty(),
+                "--config_name needs --tokenizer_name; name the directory that holds tokenizer.json");
+    }
+
+    private static void checkBatch(JobSpec spec) {
+        atLeast("--world_size", spec.hasWorldSize(), spec.getWorldSize(), 1);
+        atLeast("--per_device_train_batch_size", spec.hasPerDeviceTrainBatchSize(), spec.getPerDeviceTrainBatchSize(), 1);
+        atLeast("--gradient_accumulation_steps", spec.hasGradientAccumulationSteps(), spec.getGradientAccumulationSteps(), 1);
+        atLeast("--microbatches_per_step", spec.hasMicrobatchesPerStep(), spec.getMicrobatchesPerStep(), 1);
+        atLeast("--max_length", spec.hasMaxLength(), spec.getMaxLength(), 2);
+    }
+
+    private static void checkLength(JobSpec spec) {
+        atLeast("--max_steps", spec.hasMaxSteps(), spec.getMaxSteps(), 1);
+        double epochs = spec.getNumTrainEpochs();
+        require(!spec.hasNumTrainEpochs() || Double.isFinite(epochs) && epochs > 0,
+                "--num_train_epochs=%s must be above 0", epochs);
+    }
+
+    private static void checkOptimizer(JobSpec spec) {
+        require(!spec.hasLrSchedulerType() || SCHEDULES.contains(spec.getLrSchedulerType()),
+                "--lr_scheduler_type=%s is unknown; use one of %s", spec.getLrSchedulerType(), String.join(", ", SCHEDULES));
+        require(!spec.hasOptim() || OPTIMIZERS.contains(spec.getOptim()), "--optim=%s is unknown; use one of %s", spec.getOptim(),
+                String.join(", ", OPTIMIZERS));
+        inRange("--learning_rate", spec.hasLearningRate(), spec.getLearningRate(), 0, Double.MAX_VALUE);
+        inRange("--warmup_ratio", spec.hasWarmupRatio(), spec.getWarmupRatio(), 0, 1);
+        inRange("--warmup_steps", spec.hasWarmupSteps(), spec.getWarmupSteps(), 0, Integer.MAX_VALUE);
+        require(spec.getWarmupSteps() < 1 || spec.getWarmupSteps() == Math.rint(spec.getWarmupSteps()),
+                "--warmup_steps=%s is neither a whole number of steps nor a ratio below 1", spec.getWarmupSteps());
+        inRange("--weight_decay", spec.hasWeightDecay(), spec.getWeightDecay(), 0, Double.MAX_VALUE);
+        below1("--adam_beta1", spec.hasAdamBeta1(), spec.getAdamBeta1());
+        below1("--adam_beta2", spec.hasAdamBeta2(), spec.getAdamBeta2());
+        require(!spec.hasAdamEpsilon() || Double.isFinite(spec.getAdamEpsilon()) && spec.getAdamEpsilon() > 0,
+                "--adam_epsilon=%s must be above 0", spec.getAdamEpsilon());
+        inRange("--max_grad_norm", spec.hasMaxGradNorm(), spec.getMaxGradNorm(), 0, Double.MAX_VALUE);
+    }
+
+    private static void checkReporting(JobSpec spec) {
+        atLeast("--logging_steps", spec.hasLoggingSteps(), spec.getLoggingSteps(), 1);
+        atLeast("--save_steps", spec.hasSaveSteps(), spec.getSaveSteps(), 0);
+        atLeast("--save_total_limit", spec.hasSaveTotalLimit(), spec.getSaveTotalLimit(), 1);
+    }
+
+    private static void checkPlacement(JobSpec spec) {
+        atLeast("--threads", spec.hasThreads(), spec.getThreads(), 1);
+        atLeast("--max_restarts", spec.hasMaxRestarts(), spec.getMaxRestarts(), 0);
+        atLeast("--ddp_timeout", spec.hasDdpTimeout(), spec.getDdpTimeout(), 1);
+        require(spec.getTransport() != Transport.UNRECOGNIZED, "--transport=%d is unknown; use shm or aeron", spec.getTransportValue());
+        ShardingStrategy strategy = spec.getShardingStrategy();
+        require(strategy == ShardingStrategy.FULL_SHARD || strategy == ShardingStrategy.SHARDING_STRATEGY_UNSPECIFIED,
+                "--sharding_strategy=%s is not available yet; use FULL_SHARD", strategy);
+    }
+
+    private static void checkNotBuiltYet(JobSpec spec) {
+        require(!spec.getBf16(), "--bf16 true is not available yet; leave it out to train in fp32");
+        require(!spec.hasPacking() || spec.getPacking(),
+                "--packing false is not supported for pretraining; leave it out to pack samples");
+    }
+
+    private static void atLeast(String flag, boolean present, long value, long least) {
+        require(!present || value >= least, "%s=%d must be at least %d", flag, value, least);
+    }
+
+    private static void inRange(String flag, boolean present, double value, double least, double most) {
+        require(!present || Double.isFinite(value) && value >= least && value <= most,
+                most == Double.MAX_VALUE ? "%s=%s must be a number of at least %s" : "%s=%s must be between %s and %s",
+                flag, value, plain(least), plain(most));
+    }
+
+    private static void below1(String flag, boolean present, double value) {
+        require(!present || value >= 0 && value < 1, "%s=%s must be at least 0 and below 1", flag, value);
+    }
+
+    private static String plain(double value) {
+        return value == Math.rint(value) ? "%.0f".formatted(value) : Double.toString(value);
+    }
+}

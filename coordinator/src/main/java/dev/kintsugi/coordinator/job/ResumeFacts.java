@@ -1,0 +1,28 @@
+package dev.kintsugi.coordinator.job;
+
+import static dev.kintsugi.coordinator.job.InvalidJobException.require;
+
+import dev.kintsugi.proto.v1.JobSpec;
+import java.nio.file.Path;
+
+/// What of a checkpoint the job that goes on from it must repeat, because the data position counts in it. The world size may differ.
+///
+/// @param directory of the checkpoint
+/// @param microbatchesPerStep of all ranks together
+/// @param maxLength tokens of a sample
+/// @param perDeviceTrainBatchSize samples of a micro-batch
+record ResumeFacts(Path directory, long step, int microbatchesPerStep, int maxLength, int perDeviceTrainBatchSize) {
+    /// @throws InvalidJobException naming the flag and the value to pass
+    void checkAgrees(JobSpec spec) {
+        agree("--microbatches_per_step", spec.getMicrobatchesPerStep(), microbatchesPerStep);
+        agree("--max_length", spec.getMaxLength(), maxLength);
+        agree("--per_device_train_batch_size", spec.getPerDeviceTrainBatchSize(), perDeviceTrainBatchSize);
+        require(!spec.hasMaxSteps() || spec.getMaxSteps() >= step,
+                "--max_steps=%d is less than the step=%d of %s; pass at least that", spec.getMaxSteps(), step, directory);
+    }
+
+    private void agree(String flag, int given, int recorded) {
+        require(given == recorded, "%s=%d disagrees with the checkpoint %s, which was trained with %d; pass %s %d", flag, given,
+                directory, recorded, flag, recorded);
+    }
+}
