@@ -9,6 +9,7 @@ import dev.kintsugi.coordinator.api.JobApi;
 import dev.kintsugi.coordinator.api.RankApi;
 import dev.kintsugi.coordinator.control.Conductor;
 import dev.kintsugi.coordinator.control.ControlLoop;
+import dev.kintsugi.coordinator.control.LivedClock;
 import dev.kintsugi.coordinator.control.Membership;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
@@ -48,8 +49,9 @@ public final class Coordinator implements AutoCloseable {
     private Coordinator(CoordinatorSettings settings) {
         // Both take about a second of loading classes, so they do it side by side.
         var opening = CompletableFuture.supplyAsync(() -> StateDirectory.open(settings.stateDir()));
-        conductor = new Conductor(loop, System::nanoTime, Version.current());
-        server = server(settings, new Membership(conductor, System::nanoTime, Version.current()));
+        var clock = new LivedClock(System.nanoTime());
+        conductor = new Conductor(loop, clock, Version.current());
+        server = server(settings, new Membership(conductor, clock, Version.current()));
         try {
             state = opening.join();
         } catch (CompletionException e) {
@@ -62,7 +64,7 @@ public final class Coordinator implements AutoCloseable {
     public static Coordinator start(CoordinatorSettings settings) {
         var coordinator = new Coordinator(settings);
         try {
-            coordinator.conductor.recover(coordinator.state.store());
+            coordinator.conductor.recover(coordinator.state.jobs(), coordinator.state.writer());
             coordinator.loop.start();
             coordinator.server.start().join();
         } catch (RuntimeException e) {

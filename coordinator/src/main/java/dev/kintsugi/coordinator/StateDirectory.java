@@ -1,6 +1,8 @@
 package dev.kintsugi.coordinator;
 
+import dev.kintsugi.coordinator.job.TrackedJob;
 import dev.kintsugi.coordinator.store.JobStore;
+import dev.kintsugi.coordinator.store.JobWriter;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -8,15 +10,18 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 
 /// The coordinator's own directory, held by one process at a time: two would start the same jobs.
 final class StateDirectory implements AutoCloseable {
     private final FileChannel lockFile;
-    private final JobStore store;
+    private final List<TrackedJob.Record> jobs;
+    private final JobWriter writer;
 
     private StateDirectory(FileChannel lockFile, JobStore store) {
         this.lockFile = lockFile;
-        this.store = store;
+        jobs = store.all();
+        writer = new JobWriter(store);
     }
 
     /// @throws StartException if it is in use or not writable
@@ -46,13 +51,18 @@ final class StateDirectory implements AutoCloseable {
         }
     }
 
-    JobStore store() {
-        return store;
+    /// Those that an earlier coordinator left.
+    List<TrackedJob.Record> jobs() {
+        return jobs;
+    }
+
+    JobWriter writer() {
+        return writer;
     }
 
     @Override
     public void close() {
-        store.close();
+        writer.close();
         try {
             lockFile.close();
         } catch (IOException e) {

@@ -20,16 +20,20 @@ import dev.kintsugi.proto.v1.WatchJobRequest;
 import dev.kintsugi.proto.v1.WatchJobResponse;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /// What people and the command line call. Each call runs on a virtual thread of its own.
 public final class JobApi extends JobServiceGrpc.JobServiceImplBase {
     private static final long LOOP_SECONDS_MAX = 10;
+    private static final long STORE_SECONDS_MAX = 30;
     private static final SecureRandom RANDOM = new SecureRandom();
 
     private final ControlLoop loop;
@@ -47,9 +51,20 @@ public final class JobApi extends JobServiceGrpc.JobServiceImplBase {
     public void submitJob(SubmitJobRequest request, StreamObserver<SubmitJobResponse> out) {
         answer(out, () -> {
             JobAdmission.Admitted admitted = JobAdmission.admit(request.getSpec());
-            Job job = onLoop(() -> conductor.submit(newJobId(), admitted));
-            return SubmitJobResponse.newBuilder().setJob(job).build();
+            String id = newJobId();
+            CompletableFuture<Job> stored = onLoop(() -> conductor.submit(id, admitted));
+            return SubmitJobResponse.newBuilder().setJob(awaitStored(stored, id)).build();
         });
+    }
+
+    // A job of which its submitter hears an error must not run.
+    private Job awaitStored(CompletableFuture<Job> stored, String id) throws Exception {
+        try {
+            return stored.get(STORE_SECONDS_MAX, TimeUnit.SECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            loop.execute(() -> conductor.cancel(id));
+            throw new IOException("the job could not be stored in the coordinator's state directory; check its disk and submit again", e);
+        }
     }
 
     // Ids become parts of file and segment names.

@@ -35,7 +35,7 @@ public final class Checkpoints implements AutoCloseable {
     private final Map<Long, VoteTally> open = new HashMap<>();
     private final Map<Long, Long> firstVoteNs = new HashMap<>();
     private final ExecutorService writer = Executors
-            .newSingleThreadExecutor(Thread.ofVirtual().name("checkpoint-commit").factory());
+            .newSingleThreadExecutor(Thread.ofPlatform().daemon().name("checkpoint-commit").factory());
     private int writing;
 
     public Checkpoints(Setting setting, Executor controlLoop, Listener listener) {

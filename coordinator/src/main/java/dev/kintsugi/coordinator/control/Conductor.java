@@ -10,7 +10,7 @@ import dev.kintsugi.coordinator.membership.Agent;
 import dev.kintsugi.coordinator.membership.Agents;
 import dev.kintsugi.coordinator.membership.AttemptId;
 import dev.kintsugi.coordinator.scheduler.GangScheduler;
-import dev.kintsugi.coordinator.store.JobStore;
+import dev.kintsugi.coordinator.store.JobWriter;
 import dev.kintsugi.proto.v1.FailureKind;
 import dev.kintsugi.proto.v1.Job;
 import dev.kintsugi.proto.v1.JobSpec;
@@ -25,7 +25,6 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,25 +34,25 @@ public final class Conductor {
     private static final int CANCEL_GRACE_MS = 3000;
 
     private final Executor controlLoop;
-    private final LongSupplier clock;
+    private final LivedClock clock;
     private final String version;
     private final Agents agents = new Agents();
     // In the order in which they were submitted, which is the order of the queue.
     private final Map<String, JobRun> runs = new LinkedHashMap<>();
     private final List<AttemptId> stale = new ArrayList<>();
-    private JobStore store;
+    private JobWriter store;
     private boolean leaving;
 
-    public Conductor(Executor controlLoop, LongSupplier clock, String version) {
+    public Conductor(Executor controlLoop, LivedClock clock, String version) {
         this.controlLoop = controlLoop;
         this.clock = clock;
         this.version = version;
     }
 
     /// Takes up the stored jobs. Comes before everything else.
-    public void recover(JobStore jobStore) {
-        store = jobStore;
-        for (TrackedJob.Record stored : store.all()) {
+    public void recover(List<TrackedJob.Record> storedJobs, JobWriter writer) {
+        store = writer;
+        for (TrackedJob.Record stored : storedJobs) {
             Recovery recovery = Recovery.of(stored, Instant.now());
             if (!recovery.record().equals(stored)) { store.save(recovery.record()); }
             recovery.stale().ifPresent(stale::add);
@@ -70,18 +69,20 @@ public final class Conductor {
         return agents;
     }
 
+    /// @return the job, once it is stored: whoever is told of it finds it again, whatever happens
     /// @throws dev.kintsugi.coordinator.job.InvalidJobException if it collides with another job or could never start
-    public Job submit(String jobId, Admitted admitted) {
+    public CompletableFuture<Job> submit(String jobId, Admitted admitted) {
         if (leaving) { throw new IllegalStateException("the coordinator is shutting down; submit again when it is back"); }
         List<Job> unfinished = runs.values().stream().map(JobRun::job).filter(j -> !j.isTerminal()).map(TrackedJob::job).toList();
         Submission.check(admitted, unfinished, agents.slotsMax());
         TrackedJob.Record record = Submission.record(jobId, admitted, Instant.now());
-        store.save(record);
+        CompletableFuture<Void> stored = store.save(record);
         JobRun run = track(record);
         log.info("{}: submitted, {} ranks, {} parameters, {}", jobId, admitted.spec().getWorldSize(), admitted.parameters(),
                 admitted.spec().getOutputDir());
+        Job job = run.job().job();
         schedule();
-        return run.job().job();
+        return stored.thenApply(_ -> job);
     }
 
     private JobRun track(TrackedJob.Record record) {
@@ -100,8 +101,9 @@ public final class Conductor {
         return runs.values().stream().map(r -> r.job().job()).toList().reversed();
     }
 
+    /// @return the job, once no rank of it is left and its end is stored
     public CompletableFuture<Job> cancel(String jobId) {
-        return run(jobId).cancel(CANCEL_GRACE_MS);
+        return run(jobId).cancel(CANCEL_GRACE_MS).thenCompose(job -> store.flushed().thenApply(_ -> job));
     }
 
     private JobRun run(String jobId) {
@@ -165,6 +167,7 @@ public final class Conductor {
 
     /// Time passes.
     public void tick() {
+        clock.tick(System.nanoTime());
         agents.expire(clock.getAsLong()).forEach(this::lost);
         attempts().forEach(Attempt::tick);
     }

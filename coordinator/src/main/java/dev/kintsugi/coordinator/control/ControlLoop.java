@@ -9,8 +9,8 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The one thread that owns every job, agent and attempt. Others hand it work; nothing it runs waits for storage of jobs, ranks or
-/// watchers, only for the state store, which is a local file.
+/// The one thread that owns every job, agent and attempt. Others hand it work; nothing that it runs waits for storage, ranks or
+/// watchers.
 public final class ControlLoop implements Executor, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ControlLoop.class);
 
@@ -49,18 +49,25 @@ public final class ControlLoop implements Executor, AutoCloseable {
         return result;
     }
 
+    // A tick queues like other work: what arrived before it is done before it, so that after a stall nobody is found silent whose
+    // heartbeat is waiting here.
     private void run() {
         long nextTickNs = System.nanoTime() + tickNs;
+        boolean tickQueued = false;
         while (!closed) {
             try {
-                Runnable task = work.poll(Math.max(0, nextTickNs - System.nanoTime()), TimeUnit.NANOSECONDS);
+                Runnable task = work.poll(tickQueued ? tickNs : Math.max(0, nextTickNs - System.nanoTime()), TimeUnit.NANOSECONDS);
                 if (task != null) { runSafely(task); }
-                if (System.nanoTime() >= nextTickNs) {
-                    runSafely(tick);
+                if (task == tick) {
+                    tickQueued = false;
                     nextTickNs = System.nanoTime() + tickNs;
                 }
             } catch (InterruptedException e) {
                 return;
+            }
+            if (!tickQueued && System.nanoTime() >= nextTickNs) {
+                work.add(tick);
+                tickQueued = true;
             }
         }
     }

@@ -127,9 +127,9 @@ final class JobRun implements AttemptListener {
         attempt = null;
         switch (outcome) {
             case Outcome.Succeeded _ -> job.moveTo(JobState.SUCCEEDED, "trained %d steps".formatted(job.job().getMaxSteps()));
-            case Outcome.Failed _ when job.isCancelled() -> job.moveTo(JobState.CANCELLED, "cancelled");
+            case Outcome.Failed _, Outcome.Stopped _ when job.isCancelled() -> job.moveTo(JobState.CANCELLED, "cancelled");
             case Outcome.Failed f -> decideAfter(f);
-            case Outcome.Stopped s -> job.moveTo(job.isCancelled() ? JobState.CANCELLED : JobState.QUEUED, s.reason());
+            case Outcome.Stopped s -> job.moveTo(JobState.QUEUED, s.reason());
         }
         log.info("{}: {}: {}", job.id(), job.state(), job.job().getMessage());
         answerWaiting();

@@ -21,7 +21,7 @@ public final class TrackedJob {
     /// @param cancelled whether someone asked for its end
     public record Record(Job job, String modelConfigJson, Optional<Path> resume, boolean cancelled) {}
 
-    /// Writes a record to the store before anyone sees it.
+    /// Hands a record to the store before anyone sees it; does not wait until it is written.
     public interface Saver {
         void save(Record record);
     }

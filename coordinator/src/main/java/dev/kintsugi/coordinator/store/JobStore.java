@@ -33,7 +33,8 @@ public final class JobStore implements AutoCloseable {
     private static SQLiteDataSource source(Path file) {
         var config = new SQLiteConfig();
         config.setJournalMode(SQLiteConfig.JournalMode.WAL);
-        config.setSynchronous(SQLiteConfig.SynchronousMode.FULL);
+        // With WAL the file survives any crash of the process; only a power failure may take the last changes.
+        config.setSynchronous(SQLiteConfig.SynchronousMode.NORMAL);
         config.setBusyTimeout(5000);
         var source = new SQLiteDataSource(config);
         source.setUrl("jdbc:sqlite:" + file);
