@@ -11,6 +11,7 @@ import dev.kintsugi.coordinator.control.ControlLoop;
 import dev.kintsugi.coordinator.control.Membership;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetSocketAddress;
@@ -30,11 +31,14 @@ public final class Coordinator implements AutoCloseable {
     private static final long TICK_MS = 50;
     private static final int LEAVE_GRACE_MS = 3000;
     private static final long LEAVE_SECONDS_MAX = 10;
+    private static final long STOP_MS_MAX = 500;
 
     private final StateDirectory state;
     private final ExecutorService calls = Executors.newVirtualThreadPerTaskExecutor();
     private final Conductor conductor;
     private final ControlLoop loop;
+    // Ours to end: as the server's own it would take two quiet seconds to stop.
+    private final EventLoopGroup io = EventLoopGroups.newEventLoopGroup(2, "coordinator-io");
     private final Server server;
 
     private Coordinator(CoordinatorSettings settings, StateDirectory state) {
@@ -57,6 +61,7 @@ public final class Coordinator implements AutoCloseable {
             coordinator.server.start().join();
         } catch (RuntimeException e) {
             coordinator.loop.close();
+            coordinator.io.shutdownGracefully(0, 1, TimeUnit.SECONDS);
             state.close();
             throw explained(e, settings);
         }
@@ -80,7 +85,7 @@ public final class Coordinator implements AutoCloseable {
                 .addService(ProtoReflectionServiceV1.newInstance()).addService(health.getHealthService()).build();
         // Streams last as long as agents, ranks and jobs do, so nothing here may time out or count their bytes.
         return Server.builder().http(new InetSocketAddress(settings.host(), settings.port())).service(grpc)
-                .workerGroup(EventLoopGroups.newEventLoopGroup(2, "coordinator-io"), true).requestTimeout(Duration.ZERO)
+                .workerGroup(io, false).requestTimeout(Duration.ZERO)
                 .maxRequestLength(0).idleTimeout(Duration.ZERO).gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(2))
                 .build();
     }
@@ -98,7 +103,9 @@ public final class Coordinator implements AutoCloseable {
             conductor.closeStreams("the coordinator is shutting down");
             return true;
         }).orTimeout(1, TimeUnit.SECONDS).exceptionally(_ -> false).join();
-        server.stop().join();
+        // The port and the connections close at once; the server's own acceptor thread would idle for two more seconds.
+        server.stop().orTimeout(STOP_MS_MAX, TimeUnit.MILLISECONDS).exceptionally(_ -> null).join();
+        io.shutdownGracefully(0, 1, TimeUnit.SECONDS);
         calls.shutdownNow();
         loop.close();
         state.close();

@@ -35,8 +35,16 @@ final class Interruption {
 
     /// From now on the first signal cancels this job.
     void cancels(JobClient client, String jobId) {
-        cancel = () -> client.cancel(jobId);
-        if (isInterrupted()) { cancel.run(); }
+        stops(() -> {
+            System.err.println("\nkintsugi: cancelling the job; once more (Ctrl-C) ends it at once ...");
+            client.cancel(jobId);
+        });
+    }
+
+    /// From now on the first signal runs this, once.
+    void stops(Runnable action) {
+        cancel = action;
+        if (isInterrupted()) { action.run(); }
     }
 
     /// What ends everything at once: on the second signal, or on the first while there is no job to cancel.
@@ -63,7 +71,6 @@ final class Interruption {
         } else if (orderly == null) {
             kill.run();
         } else {
-            System.err.println("\nkintsugi: cancelling the job; once more (Ctrl-C) ends it at once ...");
             Thread.ofPlatform().daemon().name("cancel").start(() -> quietly(orderly));
         }
     }

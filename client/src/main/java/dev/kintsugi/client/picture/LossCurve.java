@@ -70,15 +70,17 @@ public record LossCurve(long[] steps, double[] losses) {
         return sum / (losses.length - from);
     }
 
-    /// @return (n) moving average with weights that fall off by `decay` a step, corrected so that it does not start at zero
-    public double[] smoothed(double decay) {
+    /// @return (n) mean over each step and up to `radius` steps on either side of it
+    public double[] smoothed(int radius) {
         double[] smooth = new double[losses.length];
-        double sum = 0;
-        double weight = 0;
         for (int i = 0; i < losses.length; i++) {
-            sum = decay * sum + losses[i];
-            weight = decay * weight + 1;
-            smooth[i] = sum / weight;
+            // As many on the left as on the right, so that the ends of a falling curve are not pulled towards its middle.
+            int reach = Math.min(radius, Math.min(i, losses.length - 1 - i));
+            double sum = 0;
+            for (int j = i - reach; j <= i + reach; j++) {
+                sum += losses[j];
+            }
+            smooth[i] = sum / (2 * reach + 1);
         }
         return smooth;
     }

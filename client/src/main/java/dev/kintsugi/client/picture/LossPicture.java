@@ -16,7 +16,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Locale;
 import javax.imageio.ImageIO;
 
-/// The loss curve of a run as a PNG: every step in a pale line, their moving average in a strong one. Needs no display and no fonts.
+/// The loss curve of a run as a PNG: every step in a pale line, the mean of its neighbours in a strong one. Needs no display and no fonts.
 public final class LossPicture {
     private static final int WIDTH = 1200;
     private static final int HEIGHT = 675;
@@ -24,7 +24,7 @@ public final class LossPicture {
     private static final int RIGHT = WIDTH - 40;
     private static final int TOP = 80;
     private static final int BOTTOM = HEIGHT - 80;
-    private static final double SMOOTHING = 0.95;
+    private static final int LAST_STEPS = 20;
 
     private static final Color PAPER = new Color(0xFDFCF9);
     private static final Color GRID = new Color(0xE6E2D8);
@@ -41,7 +41,7 @@ public final class LossPicture {
 
     private LossPicture(LossCurve curve) {
         this.curve = curve;
-        smooth = curve.smoothed(SMOOTHING);
+        smooth = curve.smoothed(Math.max(1, curve.size() / 40));
         firstStep = Math.min(0, curve.steps()[0]);
         lastStep = Math.max(firstStep + 1, curve.steps()[curve.size() - 1]);
         double least = java.util.Arrays.stream(curve.losses()).min().orElseThrow();
@@ -144,8 +144,8 @@ public final class LossPicture {
         canvas.setColor(INK);
         StrokeFont.draw(canvas, "training loss (nats per token)", LEFT, 44, 17);
         StrokeFont.draw(canvas, "step", (LEFT + RIGHT - StrokeFont.width("step", 13)) / 2, HEIGHT - 22, 13);
-        String last = String.format(Locale.ROOT, "%.3f at step %d, %.3f smoothed", curve.losses()[curve.size() - 1],
-                curve.steps()[curve.size() - 1], smooth[smooth.length - 1]);
+        String last = String.format(Locale.ROOT, "%.3f at step %d, %.3f over the last %d", curve.losses()[curve.size() - 1],
+                curve.steps()[curve.size() - 1], curve.meanOfLast(LAST_STEPS), Math.min(LAST_STEPS, curve.size()));
         canvas.setColor(GOLD);
         StrokeFont.draw(canvas, last, RIGHT - StrokeFont.width(last, 13), 44, 13);
     }

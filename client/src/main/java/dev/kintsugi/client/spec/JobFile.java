@@ -7,6 +7,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 
@@ -31,7 +32,7 @@ public final class JobFile {
 
     private static JsonNode parse(Path file) {
         try {
-            return new YAMLMapper().readTree(Files.readAllBytes(file));
+            return YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build().readTree(Files.readAllBytes(file));
         } catch (NoSuchFileException _) {
             throw new UsageException("%s does not exist; give the path of a job file.".formatted(file));
         } catch (IOException e) {

@@ -21,6 +21,7 @@ public final class RestartPolicy {
             return new Decision(false, barren, "given up after %d attempts in a row without a new checkpoint (--max_restarts=%d)"
                     .formatted(barren, maxRestarts));
         }
-        return new Decision(true, barren, "attempt %d of %d without a new checkpoint".formatted(barren, maxRestarts + 1));
+        return new Decision(true, barren, barren == 0 ? "restarting"
+                : "restarting after %d of at most %d attempts without a new checkpoint".formatted(barren, maxRestarts + 1));
     }
 }

@@ -141,7 +141,7 @@ final class JobRun implements AttemptListener {
         barrenAttempts = decision.barrenAttempts();
         if (decision.restart()) {
             lastFailure = failure.sentence();
-            job.moveTo(JobState.QUEUED, "%s; restarting, %s".formatted(failure.sentence(), decision.reason()));
+            job.moveTo(JobState.QUEUED, "%s; %s".formatted(failure.sentence(), decision.reason()));
         } else {
             job.moveTo(JobState.FAILED, "%s; %s".formatted(failure.sentence(), decision.reason()));
         }

@@ -88,8 +88,7 @@ class CheckpointWriterTest {
         assertThat(dir.resolve("model")).isNotEmptyDirectory();
         assertThat(CheckpointReader.newest(outputDir)).isEmpty();
         assertThatThrownBy(() -> CheckpointReader.open(dir)).isInstanceOf(CallerException.class)
-                .hasMessage("%s is not a checkpoint: it has no manifest.json, so saving it was not completed; "
-                        + "use an earlier checkpoint", dir);
+                .hasMessage(dir + " is not a checkpoint: it has no manifest.json, so saving it was not completed; use an earlier checkpoint");
     }
 
     @Test

@@ -1,0 +1,71 @@
+package dev.kintsugi.client.command;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kintsugi.client.spec.UsageException;
+import dev.kintsugi.proto.v1.JobSpec;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+
+class JobFlagsTest {
+    private final ByteArrayOutputStream notes = new ByteArrayOutputStream();
+
+    @Test
+    void shouldTakeValuesWithAndWithoutEqualsSign() {
+        assertThat(parse("--max_steps", "500", "--learning_rate=5e-5", "--output-dir", "runs/a=b"))
+                .isEqualTo(JobSpec.newBuilder().setMaxSteps(500).setLearningRate(5e-5).setOutputDir("runs/a=b").build());
+    }
+
+    @Test
+    void shouldTakeValuesThatBeginWithADash() {
+        assertThat(parse("--seed", "-1")).isEqualTo(JobSpec.newBuilder().setSeed(-1).build());
+    }
+
+    @Test
+    void shouldTakeTruthValuesOfAnySpelling() {
+        assertThat(parse("--bf16", "--packing", "True", "--gradient_checkpointing=0", "--add_special_tokens", "false"))
+                .isEqualTo(JobSpec.newBuilder().setBf16(true).setPacking(true).setGradientCheckpointing(false).setAddSpecialTokens(false)
+                        .build());
+    }
+
+    @Test
+    void shouldTakeTheNamesThatOtherTrainersUse() {
+        assertThat(parse("--max_seq_len", "2048", "--use_gradient_checkpointing", "True", "--model_name_or_path", "m"))
+                .isEqualTo(JobSpec.newBuilder().setMaxLength(2048).setGradientCheckpointing(true).setModelName("m").build());
+    }
+
+    @Test
+    void shouldRefuseAFlagGivenTwiceWithDifferentValues() {
+        assertThatThrownBy(() -> parse("--max_length", "1", "--block_size", "2")).hasMessageContaining("--max_length=1 and --block_size=2");
+    }
+
+    @Test
+    void shouldSayWhichFlagsChangeNothing() {
+        assertThat(parse("--use_flash_attn", "True", "--log_level", "info")).isEqualTo(JobSpec.getDefaultInstance());
+        assertThat(notes.toString(StandardCharsets.UTF_8).lines()).hasSize(2).first().asString()
+                .isEqualTo("kintsugi: --use_flash_attn=True changes nothing here: "
+                        + "attention is always computed in blocks, with memory linear in the sequence.");
+    }
+
+    @Test
+    void shouldRefuseWhatIsNotAvailableYet() {
+        assertThatThrownBy(() -> parse("--eval_steps", "100")).isInstanceOf(UsageException.class)
+                .hasMessageStartingWith("--eval_steps=100 is not available yet");
+        assertThatThrownBy(() -> parse("--chat_template_format", "chatml")).isInstanceOf(UsageException.class);
+        assertThat(parse("--chat_template_format", "none")).isEqualTo(JobSpec.getDefaultInstance());
+    }
+
+    private JobSpec parse(String... words) {
+        JobFlags flags = new JobFlags();
+        CommandSpec command = CommandSpec.create();
+        flags.addTo(command);
+        new CommandLine(command).parseArgs(FlagValues.join(List.of(words)).toArray(String[]::new));
+        return flags.apply(new PrintStream(notes, true, StandardCharsets.UTF_8)).build();
+    }
+}
