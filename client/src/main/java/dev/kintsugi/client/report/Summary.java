@@ -38,7 +38,7 @@ public final class Summary {
         RankMemory largest = ranks.stream().max(Comparator.comparingLong(RankMemory::getEstimatedBytes)).orElseThrow();
         long peak = ranks.stream().mapToLong(RankMemory::getPeakBytes).max().orElse(0);
         long resident = ranks.stream().mapToLong(RankMemory::getResidentBytes).max().orElse(0);
-        return "  memory      %s of tensors a rank by estimate%s%s".formatted(Quantities.bytes(largest.getEstimatedBytes()),
+        return "  memory  %s of tensors a rank by estimate%s%s".formatted(Quantities.bytes(largest.getEstimatedBytes()),
                 peak == 0 ? "" : ", %s counted".formatted(Quantities.bytes(peak)),
                 resident == 0 ? "" : ", %s resident with the JVM".formatted(Quantities.bytes(resident)));
     }
