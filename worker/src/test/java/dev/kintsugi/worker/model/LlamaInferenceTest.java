@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.worker.kernel.Kernels;
-import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
+import dev.kintsugi.worker.kernel.cpu.CpuKernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.Arena;
@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class LlamaInferenceTest {
-    private final Kernels kernels = new ReferenceKernels();
+    private final Kernels kernels = CpuKernels.open();
 
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4})
