@@ -52,7 +52,8 @@ public final class CheckpointReader {
         try {
             reshard = ReshardPlan.of(manifest(), into.plan());
         } catch (IllegalArgumentException e) {
-            throw new CallerException("%s: %s; resume with the model that it was saved from".formatted(checkpoint.path(), e.getMessage()), e);
+            throw new CallerException("%s: %s; resume with the model that it was saved from"
+                    .formatted(checkpoint.path(), e.getMessage()), e);
         }
         for (int savedRank : reshard.savedRanks(into.rank())) {
             try (MappedShard model = MappedShard.model(checkpoint, savedRank)) {

@@ -89,8 +89,8 @@ public final class CheckpointWriter implements AutoCloseable {
                     .formatted(rank, dir, StorageReason.of(e))).build();
         } catch (RuntimeException | Error e) {
             log.error("checkpoint step {}", training.getStep(), e);
-            return vote.setFailure("rank %d could not write checkpoint %s because of a defect in Kintsugi (%s); report it with the rank's log"
-                    .formatted(rank, dir, e)).build();
+            return vote.setFailure(("rank %d could not write checkpoint %s because of a defect in Kintsugi (%s); "
+                    + "report it with the rank's log").formatted(rank, dir, e)).build();
         }
     }
 

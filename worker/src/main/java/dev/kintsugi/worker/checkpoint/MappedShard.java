@@ -96,14 +96,15 @@ public final class MappedShard implements AutoCloseable {
             shape.set(0, p.rows(rank));
             TensorEntry t = found.get(name);
             if (t == null || t.type() != ElementType.F32 || !t.shape().equals(shape)) {
-                throw corrupt("does not fit the manifest at tensor " + name, "F32 " + shape, t == null ? "none" : t.type() + " " + t.shape());
+                throw corrupt("does not fit the manifest at tensor " + name, "F32 " + shape,
+                        t == null ? "none" : t.type() + " " + t.shape());
             }
         }
 
         private CorruptShardException corrupt(String what, String expected, String actual) {
             Manifest m = checkpoint.manifest();
-            return new CorruptShardException("checkpoint file %s: rank=%d step=%d file=%s expected=%s actual=%s; %s".formatted(what, rank, m.step(),
-                    checkpoint.path().resolve(saved.path()), expected, actual, checkpoint.remedy()));
+            return new CorruptShardException("checkpoint file %s: rank=%d step=%d file=%s expected=%s actual=%s; %s"
+                    .formatted(what, rank, m.step(), checkpoint.path().resolve(saved.path()), expected, actual, checkpoint.remedy()));
         }
     }
 }

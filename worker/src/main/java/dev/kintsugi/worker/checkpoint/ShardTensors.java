@@ -19,7 +19,8 @@ import tools.jackson.databind.node.ObjectNode;
 ///
 /// @param path relative to the checkpoint directory
 /// @param tensors in body order
-/// @param metadata with `DCP_SHARDING_INFO`, from which `torch.distributed.checkpoint.HuggingFaceStorageReader` learns where the rows belong
+/// @param metadata with `DCP_SHARDING_INFO`, from which `torch.distributed.checkpoint.HuggingFaceStorageReader` learns where the rows
+/// belong
 record ShardTensors(String path, List<Planned> tensors, Map<String, String> metadata) {
     private static final JsonMapper JSON = new JsonMapper();
 

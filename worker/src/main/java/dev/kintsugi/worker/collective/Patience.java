@@ -48,6 +48,10 @@ final class Patience {
         return waitedNs < timeoutNs;
     }
 
+    double timeoutSeconds() {
+        return timeoutNs / 1e9;
+    }
+
     /// True once in a while, for checks that cost a system call.
     boolean worthLooking() {
         return rounds > spins + YIELDS && rounds % 64 == 0;

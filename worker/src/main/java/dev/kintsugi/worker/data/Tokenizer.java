@@ -152,7 +152,12 @@ public final class Tokenizer implements AutoCloseable {
 
     /// Text of `ids`, special tokens included. Bytes that are not UTF-8 (half a character) become U+FFFD.
     public String decode(int... ids) {
-        return LIBRARY.decode(handle, Arrays.stream(ids).asLongStream().toArray(), false);
+        return decode(false, ids);
+    }
+
+    /// The same, with or without the text of special tokens.
+    public String decode(boolean skipSpecialTokens, int... ids) {
+        return LIBRARY.decode(handle, Arrays.stream(ids).asLongStream().toArray(), skipSpecialTokens);
     }
 
     /// One more than the greatest id, added tokens included: the fewest rows that an embedding for it may have.

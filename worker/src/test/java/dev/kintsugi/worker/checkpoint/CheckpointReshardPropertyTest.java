@@ -41,6 +41,8 @@ class CheckpointReshardPropertyTest {
     }
 
     private static void assertSame(List<MemorySegment> actual, List<MemorySegment> expected, String what) {
-        for (int u = 0; u < expected.size(); u++) { assertThat(actual.get(u).mismatch(expected.get(u))).as(what + " unit " + u).isEqualTo(-1); }
+        for (int u = 0; u < expected.size(); u++) {
+            assertThat(actual.get(u).mismatch(expected.get(u))).as("%s unit %d", what, u).isEqualTo(-1);
+        }
     }
 }

@@ -88,7 +88,8 @@ class CheckpointWriterTest {
         assertThat(dir.resolve("model")).isNotEmptyDirectory();
         assertThat(CheckpointReader.newest(outputDir)).isEmpty();
         assertThatThrownBy(() -> CheckpointReader.open(dir)).isInstanceOf(CallerException.class)
-                .hasMessage(dir + " is not a checkpoint: it has no manifest.json, so saving it was not completed; use an earlier checkpoint");
+                .hasMessage("%s is not a checkpoint: it has no manifest.json, so saving it was not completed; "
+                        + "use an earlier checkpoint", dir);
     }
 
     @Test

@@ -31,16 +31,16 @@ class CorruptCheckpointTest {
     void shouldNameAMissingShardAndTheCheckpointBefore() throws Exception {
         long bytes = Files.size(shard);
         Files.delete(shard);
-        assertCorrupt("checkpoint file is missing: rank=0 step=8 file=%s expected=%d bytes actual=no file; resume with --resume_from_checkpoint %s, the checkpoint before it"
-                .formatted(shard, bytes, earlier));
+        assertCorrupt(("checkpoint file is missing: rank=0 step=8 file=%s expected=%d bytes actual=no file; "
+                + "resume with --resume_from_checkpoint %s, the checkpoint before it").formatted(shard, bytes, earlier));
     }
 
     @Test
     void shouldNameATruncatedShard() throws Exception {
         long bytes = Files.size(shard);
         try (var file = new RandomAccessFile(shard.toFile(), "rw")) { file.setLength(bytes - 1); }
-        assertCorrupt("checkpoint file has another size: rank=0 step=8 file=%s expected=%d bytes actual=%d bytes; resume with --resume_from_checkpoint %s, the checkpoint before it"
-                .formatted(shard, bytes, bytes - 1, earlier));
+        assertCorrupt(("checkpoint file has another size: rank=0 step=8 file=%s expected=%d bytes actual=%d bytes; "
+                + "resume with --resume_from_checkpoint %s, the checkpoint before it").formatted(shard, bytes, bytes - 1, earlier));
     }
 
     @Test
@@ -82,7 +82,8 @@ class CorruptCheckpointTest {
     void shouldRefuseACheckpointOfAnotherModel() {
         SavedModel other = SavedModel.random(77);
         assertThatThrownBy(() -> CheckpointReader.open(dir).restore(other.empty(other.plan(1), 0))).isInstanceOf(CallerException.class)
-                .hasMessageStartingWith(dir + ": parameter 'u0.p0' has shape ").hasMessageEndingWith("; resume with the model that it was saved from");
+                .hasMessageStartingWith(dir + ": parameter 'u0.p0' has shape ")
+                .hasMessageEndingWith("; resume with the model that it was saved from");
     }
 
     @Test

@@ -1,16 +1,27 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.worker.agent.MediaDrivers;
 import dev.kintsugi.worker.collective.GroupConfig.Transport;
+import io.aeron.driver.MediaDriver;
+import io.aeron.driver.ThreadingMode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
-/// Opens groups of a test and removes what they leave.
+/// Opens groups of a test, over a media driver of its own, and checks that they leave nothing behind.
 final class TestGroups implements AutoCloseable {
+    private static final int WORLD_SIZE_MAX = 6;
+
     private final Path shmDirectory = temporary();
+    private final List<String> endpoints = freeEndpoints();
+    private MediaDriver driver;
 
     private static Path temporary() {
         try {
@@ -20,12 +31,38 @@ final class TestGroups implements AutoCloseable {
         }
     }
 
+    /// All are held until all are chosen, so that they differ.
+    private static List<String> freeEndpoints() {
+        var sockets = new ArrayList<DatagramSocket>();
+        try {
+            for (int r = 0; r < WORLD_SIZE_MAX; r++) {
+                sockets.add(new DatagramSocket(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)));
+            }
+            return sockets.stream().map(s -> "127.0.0.1:" + s.getLocalPort()).toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } finally {
+            sockets.forEach(DatagramSocket::close);
+        }
+    }
+
     CollectiveGroup open(Transport transport, int rank, int worldSize) {
         return CollectiveGroups.open(config(transport, rank, worldSize, Duration.ofSeconds(20)));
     }
 
     GroupConfig config(Transport transport, int rank, int worldSize, Duration timeout) {
-        return new GroupConfig("job", 1, rank, worldSize, transport, shmDirectory, null, List.of(), timeout);
+        if (transport == Transport.AERON) { startDriver(); }
+        return new GroupConfig("job", 1, rank, worldSize, transport, shmDirectory, aeronDirectory(), endpoints.subList(0, worldSize), timeout);
+    }
+
+    private synchronized void startDriver() {
+        if (driver == null) {
+            driver = MediaDriver.launchEmbedded(MediaDrivers.context(aeronDirectory()).threadingMode(ThreadingMode.SHARED));
+        }
+    }
+
+    Path aeronDirectory() {
+        return shmDirectory.resolve("aeron");
     }
 
     Path shmDirectory() {
@@ -34,11 +71,10 @@ final class TestGroups implements AutoCloseable {
 
     @Override
     public void close() {
+        if (driver != null) { driver.close(); }
         try (var left = Files.list(shmDirectory)) {
             List<Path> files = left.toList();
-            for (Path f : files) {
-                Files.delete(f);
-            }
+            for (Path f : files) { Files.delete(f); }
             Files.delete(shmDirectory);
             if (!files.isEmpty()) { throw new AssertionError("left in shared memory: " + files); }
         } catch (IOException e) {

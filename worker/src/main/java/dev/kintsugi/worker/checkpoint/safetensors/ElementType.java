@@ -47,7 +47,8 @@ public enum ElementType {
             case F64 -> {
                 for (long i = 0; i < n; i++) { to.set(FLOAT, 4 * i, (float) from.get(DOUBLE, 8 * i)); }
             }
-            case BOOL, U8, I8, F8_E5M2, F8_E4M3, F8_E8M0, I16, U16, I32, U32, I64, U64, C64 -> throw new AssertionError("not readable: " + this);
+            case BOOL, U8, I8, F8_E5M2, F8_E4M3, F8_E8M0, I16, U16, I32, U32, I64, U64, C64 ->
+                    throw new AssertionError("not readable: " + this);
         }
     }
 }

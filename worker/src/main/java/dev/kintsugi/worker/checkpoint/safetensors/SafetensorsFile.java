@@ -56,8 +56,8 @@ public final class SafetensorsFile implements AutoCloseable {
         }
         long bytes = file.get(LENGTH, 0);
         if (bytes < 0 || bytes > SafetensorsHeader.BYTES_MAX || bytes > file.byteSize() - LENGTH_BYTES) {
-            throw new CallerException(("%s says its header is %s bytes long in a file of %d, so it is not a safetensors file or is truncated; "
-                    + "download or copy the file again").formatted(path, Long.toUnsignedString(bytes), file.byteSize()));
+            throw new CallerException(("%s says its header is %s bytes long in a file of %d, so it is not a safetensors file "
+                    + "or is truncated; download or copy the file again").formatted(path, Long.toUnsignedString(bytes), file.byteSize()));
         }
         return bytes;
     }

@@ -57,8 +57,8 @@ public record SafetensorsHeader(Map<String, TensorEntry> tensors, Map<String, St
         try {
             root = JSON.readTree(json);
         } catch (JacksonException e) {
-            throw new CallerException("%s: the safetensors header is not valid JSON (%s); %s".formatted(file, e.getOriginalMessage(), REMEDY),
-                    e);
+            throw new CallerException("%s: the safetensors header is not valid JSON (%s); %s"
+                    .formatted(file, e.getOriginalMessage(), REMEDY), e);
         }
         if (!root.isObject()) { throw new CallerException("%s: the safetensors header is not a JSON object; %s".formatted(file, REMEDY)); }
         return root;

@@ -91,7 +91,7 @@ public final class SafetensorsWriter implements AutoCloseable {
         return header.array();
     }
 
-    /// Appends `bytes`, which the caller keeps.
+    /// Appends `bytes`, off-heap or a byte array, which the caller keeps.
     public void write(MemorySegment bytes) throws IOException {
         if (bytes.byteSize() > fileBytes - position) {
             throw new AssertionError("%s: %d bytes more than planned".formatted(path, bytes.byteSize() - (fileBytes - position)));

@@ -62,8 +62,8 @@ public final class HuggingFaceWeights implements WeightSource {
         if (file == null) { throw new CallerException(missing(p, dir)); }
         TensorEntry t = file.tensor(p.name());
         if (!t.shape().equals(p.shape())) {
-            throw new CallerException("%s: tensor '%s' has shape %s but config.json makes it %s; use the config.json that belongs to the weights"
-                    .formatted(file.path(), p.name(), t.shape(), p.shape()));
+            throw new CallerException(("%s: tensor '%s' has shape %s but config.json makes it %s; "
+                    + "use the config.json that belongs to the weights").formatted(file.path(), p.name(), t.shape(), p.shape()));
         }
         if (!t.type().isReadable()) {
             throw new CallerException("%s: tensor '%s' has dtype %s; convert the weights to F32, BF16 or F16".formatted(file.path(),

@@ -36,7 +36,8 @@ record WeightMap(Path index, List<Path> files, Map<String, Path> fileOf) {
         try {
             map = JSON.readTree(index.toFile()).path("weight_map");
         } catch (JacksonException e) {
-            throw new CallerException("%s is not valid JSON (%s); download or copy the file again".formatted(index, e.getOriginalMessage()), e);
+            throw new CallerException("%s is not valid JSON (%s); download or copy the file again"
+                    .formatted(index, e.getOriginalMessage()), e);
         }
         if (!map.isObject() || map.isEmpty()) {
             throw new CallerException("%s has no \"weight_map\"; download or copy the file again".formatted(index));
@@ -52,8 +53,8 @@ record WeightMap(Path index, List<Path> files, Map<String, Path> fileOf) {
     private static String fileName(JsonNode node, String tensor, Path index) {
         String name = node.asString("");
         if (!name.endsWith(".safetensors") || name.contains("/") || name.contains("\\") || name.contains("\0")) {
-            throw new CallerException("%s: weight_map['%s']=%s is not the name of a safetensors file beside it; download or copy the file again"
-                    .formatted(index, tensor, node));
+            throw new CallerException(("%s: weight_map['%s']=%s is not the name of a safetensors file beside it; "
+                    + "download or copy the file again").formatted(index, tensor, node));
         }
         return name;
     }

@@ -1,10 +1,6 @@
 package dev.kintsugi.worker.kernel.cpu;
 
 import static dev.kintsugi.worker.kernel.cpu.Lanes.FLOAT;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.L;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.load;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.splat;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.store;
 
 import java.lang.foreign.MemorySegment;
 
@@ -12,7 +8,11 @@ import java.lang.foreign.MemorySegment;
 /// against a key block, its running maximum and sum, and the output rescaled as the maximum grows. Key blocks that no query of
 /// the block sees are skipped. One thread.
 final class Attention {
+    /// With fewer query positions than this, a tile's products are bound by memory.
+    private static final int FEW = 8;
+
     private final Matmul matmul;
+    private final Matmul thin = new ThinMatmul();
     private final float[] partial = new float[Lanes.SUMS];
 
     Attention(Matmul matmul) {
@@ -31,6 +31,7 @@ final class Attention {
 
     private void queryBlock(MemorySegment out, MemorySegment lse, MemorySegment q, MemorySegment k, MemorySegment v,
             MemorySegment scratch, AttentionShape at, int b, int h, int t) {
+        Matmul products = at.T() < FEW ? thin : matmul;
         int rows = Math.min(at.queryBlock(), at.T() - t);
         int visible = at.visible(t + rows - 1);
         MemorySegment queries = q.asSlice(at.query(b, t, h));
@@ -39,14 +40,14 @@ final class Attention {
         MemorySegment sum = scratch.asSlice(at.moreRowNumbers());
         for (int s = 0; s < visible; s += at.keyBlock()) {
             int columns = Math.min(at.keyBlock(), visible - s);
-            matmul.multiply(scratch, columns, queries, at.queryStride(), false, k.asSlice(at.key(b, s, h)), at.keyStride(), true,
+            products.multiply(scratch, columns, queries, at.queryStride(), false, k.asSlice(at.key(b, s, h)), at.keyStride(), true,
                     rows, columns, at.D(), false);
             for (int row = 0; row < rows; row++) {
                 int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
                 updateRow(scratch, (long) row * columns * 4, seen, columns, s == 0, max, sum, row * 4L, outputs,
                         (long) row * at.queryStride() * 4, at);
             }
-            matmul.multiply(outputs, at.queryStride(), scratch, columns, false, v.asSlice(at.key(b, s, h)), at.keyStride(), false,
+            products.multiply(outputs, at.queryStride(), scratch, columns, false, v.asSlice(at.key(b, s, h)), at.keyStride(), false,
                     rows, at.D(), columns, s > 0);
         }
         for (int row = 0; row < rows; row++) {
@@ -63,8 +64,7 @@ final class Attention {
         float scale = at.scale();
         float oldMax = first ? Float.NEGATIVE_INFINITY : max.get(FLOAT, numberAt);
         float newMax = seen == 0 ? oldMax : Math.max(oldMax, Lanes.max(scores, scoresAt, seen) * scale);
-        exponentials(scores, scoresAt, seen, columns, scale, newMax);
-        float rowSum = Lanes.sum(scores, scoresAt, seen, partial);
+        float rowSum = ScoreRow.exponentials(scores, scoresAt, seen, columns, scale, newMax, partial);
         if (first) {
             sum.set(FLOAT, numberAt, rowSum);
         } else if (newMax == oldMax) {
@@ -75,13 +75,5 @@ final class Attention {
             Elementwise.scale(outputs, outputAt, at.D(), shrink);
         }
         max.set(FLOAT, numberAt, newMax);
-    }
-
-    /// `x[i] = exp(x[i] scale - shift)` for the `seen` first of `columns` elements, 0 for the rest.
-    static void exponentials(MemorySegment x, long at, int seen, int columns, float scale, float shift) {
-        long whole = Lanes.whole(seen);
-        for (long i = 0; i < whole; i += L) { store(Exp.exp(load(x, at + i * 4).fma(splat(scale), splat(-shift))), x, at + i * 4); }
-        for (long i = whole; i < seen; i++) { x.set(FLOAT, at + i * 4, Exp.exp(Math.fma(x.get(FLOAT, at + i * 4), scale, -shift))); }
-        for (long i = seen; i < columns; i++) { x.set(FLOAT, at + i * 4, 0f); }
     }
 }

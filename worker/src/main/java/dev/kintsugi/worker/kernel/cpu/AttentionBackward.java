@@ -1,9 +1,6 @@
 package dev.kintsugi.worker.kernel.cpu;
 
 import static dev.kintsugi.worker.kernel.cpu.Lanes.FLOAT;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.L;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.load;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.store;
 
 import java.lang.foreign.MemorySegment;
 
@@ -65,26 +62,15 @@ final class AttentionBackward {
         for (int row = 0; row < rows; row++) {
             int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
             float shift = lse.get(FLOAT, at.lse(b, h, t + row));
-            Attention.exponentials(P, (long) row * columns * 4, seen, columns, at.scale(), shift);
+            ScoreRow.exponentials(P, (long) row * columns * 4, seen, columns, at.scale(), shift, partial);
         }
         matmul.multiply(dv.asSlice(at.key(b, s, h)), ldk, P, columns, true, douts, ldq, false, columns, D, rows, true);
         matmul.multiply(dP, columns, douts, ldq, false, values, ldk, true, rows, columns, D, false);
         for (int row = 0; row < rows; row++) {
             float delta = scratch.get(FLOAT, at.rowNumbers() + row * 4L);
-            scoreGradients(P, dP, (long) row * columns * 4, columns, delta, at.scale());
+            ScoreRow.gradients(P, dP, (long) row * columns * 4, columns, delta, at.scale());
         }
         matmul.multiply(dq.asSlice(at.query(b, t, h)), ldq, P, columns, false, keys, ldk, false, rows, D, columns, s > 0);
         matmul.multiply(dk.asSlice(at.key(b, s, h)), ldk, P, columns, true, queries, ldq, false, columns, D, rows, true);
-    }
-
-    /// `p = scale p (dp - delta)` for a row of a tile.
-    private static void scoreGradients(MemorySegment p, MemorySegment dp, long at, int columns, float delta, float scale) {
-        long whole = Lanes.whole(columns);
-        for (long i = 0; i < whole; i += L) {
-            store(load(p, at + i * 4).mul(scale).mul(load(dp, at + i * 4).sub(delta)), p, at + i * 4);
-        }
-        for (long i = whole; i < columns; i++) {
-            p.set(FLOAT, at + i * 4, p.get(FLOAT, at + i * 4) * scale * (dp.get(FLOAT, at + i * 4) - delta));
-        }
     }
 }

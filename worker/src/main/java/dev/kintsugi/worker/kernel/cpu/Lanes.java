@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /// f32 vectors over off-heap memory, and sums whose order does not depend on the vector's width.
@@ -87,7 +88,7 @@ final class Lanes {
         if (n >= L) {
             FloatVector v = load(x, at);
             for (i = L; i + L <= n; i += L) { v = v.max(load(x, at + i * 4)); }
-            for (int lane = 0; lane < L; lane++) { max = Math.max(max, v.lane(lane)); }
+            max = v.reduceLanes(VectorOperators.MAX);
         }
         for (; i < n; i++) { max = Math.max(max, x.get(FLOAT, at + i * 4)); }
         return max;

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// Every operation on random odd shapes, against the reference, and against itself at other addresses.
 class CpuKernelsPropertyTest {
-    private static final int TRIALS = 25;
+    private static final int TRIALS = 10;
     private static final Kernels MACHINE = CpuKernels.open();
     private static final Kernels JAVA = new CpuKernels(new VectorMatmul());
 
@@ -47,8 +47,8 @@ class CpuKernelsPropertyTest {
         repeat(device, t -> {
             int B = t.upTo(2);
             int G = t.upTo(2);
-            int H = G * t.upTo(3);
-            int D = 2 * t.upTo(20);
+            int H = G * t.upTo(2);
+            int D = 2 * t.upTo(10);
             int S = t.size() + (t.coin() ? 130 : 0);
             int T = t.coin() ? S : t.upTo(S);
             Tensor q = t.normal(B, T, H, D);

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 class ExpTest {
     @Test
     void shouldBeWithinTwoUlpsOfExp() {
-        for (float x = -87f; x < 88.3f; x += 0.00371f) {
+        for (float x = -87f; x < 88.3f; x += 0.0093f) {
             double exact = Math.exp(x);
             assertThat(Math.abs(Exp.exp(x) - exact)).as("x=%s", x).isLessThanOrEqualTo(2 * Math.ulp((float) exact));
         }
@@ -17,8 +17,8 @@ class ExpTest {
     @Test
     void shouldGiveTheSameBitsInVectorsAndScalars() {
         var x = new float[Lanes.L];
-        for (int round = 0; round < 20_000; round++) {
-            for (int i = 0; i < x.length; i++) { x[i] = -100f + (round * Lanes.L + i) * 0.00063f; }
+        for (int round = 0; round < 5_000; round++) {
+            for (int i = 0; i < x.length; i++) { x[i] = -100f + (round * Lanes.L + i) * 0.0025f; }
             FloatVector y = Exp.exp(FloatVector.fromArray(Lanes.F, x, 0));
             for (int i = 0; i < x.length; i++) { assertThat(y.lane(i)).isEqualTo(Exp.exp(x[i])); }
         }

@@ -1,0 +1,68 @@
+package dev.kintsugi.worker.checkpoint.cli;
+
+import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
+import dev.kintsugi.worker.checkpoint.export.CheckpointExport;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+@Command(name = "export", mixinStandardHelpOptions = true,
+        description = "Join the shards of a checkpoint into a model directory that Hugging Face tools load.",
+        footer = {"", "Examples:", "  kintsugi checkpoint export out --output_dir my-llama",
+                "  kintsugi checkpoint export out/checkpoints/step-00000250 --output_dir my-llama --max_shard_size 2GB"})
+final class ExportCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "DIR", description = "A checkpoint, a checkpoints directory or an output_dir.")
+    private Path dir;
+
+    @Option(names = "--output_dir", required = true, paramLabel = "OUT", description = "Directory to make; must not exist or be empty.")
+    private Path outputDir;
+
+    @Option(names = "--max_shard_size", defaultValue = "5GB", paramLabel = "SIZE",
+            description = "Bytes of tensors in one file, like 500MB or 5GB (default: ${DEFAULT-VALUE}).")
+    private String maxShardSize;
+
+    @Option(names = "--tokenizer_name", paramLabel = "DIR",
+            description = "Directory with tokenizer.json, or that file (default: the tokenizer of the job, if it is still there).")
+    private Path tokenizer;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        PrintWriter err = spec.commandLine().getErr();
+        long maxBytes = ByteSize.parse(maxShardSize, "max_shard_size");
+        CheckpointDirectory checkpoint = CheckpointDirectory.find(dir);
+        Optional<Path> tokenizerPath = tokenizer != null ? Optional.of(tokenizer) : tokenizerOfJob(checkpoint);
+        try (var progress = new ProgressLine(err)) {
+            CheckpointExport.export(checkpoint, tokenizerPath, outputDir, maxBytes, progress::show);
+        }
+        if (tokenizerPath.isEmpty()) {
+            err.println("kintsugi: exported without a tokenizer, because the job's is not there any more; "
+                    + "give one with --tokenizer_name DIR");
+        }
+        spec.commandLine().getOut().printf("%s: exported step %d to %s%n", checkpoint.path(), checkpoint.manifest().step(), outputDir);
+        return 0;
+    }
+
+    /// The job's tokenizer, or else that of the model it began with; protobuf's JSON may spell a field either way.
+    private static Optional<Path> tokenizerOfJob(CheckpointDirectory checkpoint) {
+        JsonNode job = new JsonMapper().readTree(checkpoint.manifest().jobConfigJson());
+        for (String field : new String[] {"tokenizer_name", "tokenizerName", "model_name", "modelName"}) {
+            String name = job.path(field).asString("");
+            if (name.isEmpty()) { continue; }
+            Path path = Path.of(name);
+            if (Files.isRegularFile(path) || Files.isRegularFile(path.resolve("tokenizer.json"))) { return Optional.of(path); }
+        }
+        return Optional.empty();
+    }
+}

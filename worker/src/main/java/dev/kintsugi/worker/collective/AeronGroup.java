@@ -1,0 +1,226 @@
+package dev.kintsugi.worker.collective;
+
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.schedule.DirectSchedule;
+import dev.kintsugi.sharding.schedule.DirectSchedule.Collective;
+import dev.kintsugi.sharding.schedule.ReduceTurns;
+import dev.kintsugi.sharding.schedule.Transfer;
+import dev.kintsugi.sharding.schedule.UnitRows;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Ranks on several hosts (or on one, for comparison). Every call sends and receives at once, until both are complete; a gather buffer
+/// is this rank's own and is written only inside its own call, so nobody has to wait before a call.
+final class AeronGroup implements CollectiveGroup {
+    private static final int WINDOW_MESSAGES = 8;       // 64 KiB of one source before the next one's turn
+    private static final int EXCHANGE_BYTES_MAX = 1 << 16;
+
+    private final GroupConfig config;
+    private final Arena groupArena = Arena.ofShared();
+    private final CallLog calls = new CallLog();
+    private final UnitRowsCache rows;
+    private final AeronStreams streams;
+    private final AeronPump pump;
+    private final ReduceTurns turns;
+    private final List<List<Transfer>> sends = new ArrayList<>();         // by Collective
+    private final List<List<Transfer>> receives = new ArrayList<>();
+    private long allocatedBytes;
+
+    static AeronGroup open(GroupConfig config, AeronSettings settings) {
+        return new AeronGroup(config, settings);
+    }
+
+    private AeronGroup(GroupConfig config, AeronSettings settings) {
+        this.config = config;
+        this.rows = new UnitRowsCache(config.worldSize());
+        for (Collective c : Collective.values()) {
+            sends.add(DirectSchedule.sends(c, config.rank(), config.worldSize()));
+            receives.add(DirectSchedule.receives(c, config.rank(), config.worldSize()));
+        }
+        calls.enter(Kind.OPEN, "group");
+        streams = new AeronStreams(config, settings, calls);
+        try {
+            var patience = new Patience(config.timeout(), config.worldSize() + 1);       // the media driver needs a processor too
+            pump = new AeronPump(streams, calls, patience);
+            turns = new ReduceTurns(config.worldSize(), (long) WINDOW_MESSAGES * streams.payloadBytes());
+            streams.connect(patience, calls);
+            swap(new byte[0]);
+            calls.leave();
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    @Override
+    public int rank() {
+        return config.rank();
+    }
+
+    @Override
+    public int worldSize() {
+        return config.worldSize();
+    }
+
+    @Override
+    public GatherBuffer gatherBuffer(String name, long bytes) {
+        return allocate(name, bytes);
+    }
+
+    @Override
+    public GradientBuffer gradientBuffer(String name, long bytes) {
+        return allocate(name, bytes);
+    }
+
+    private LocalBuffer allocate(String name, long bytes) {
+        calls.enter(Kind.ALLOCATE, name);
+        var buffer = LocalBuffer.allocate(groupArena, bytes);
+        allocatedBytes += bytes;
+        calls.leave();
+        return buffer;
+    }
+
+    @Override
+    public void enterStep(long step) {
+        calls.enterStep(step);
+    }
+
+    @Override
+    public void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
+        UnitRows table = rows.of(unit);
+        MemorySegment unsharded = into.segment();
+        UnitRowsCache.check(unit, table, rank(), shard, unsharded);
+        calls.enter(Kind.ALL_GATHER, unit.name(), unit.index());
+        for (Transfer t : sends.get(Collective.ALL_GATHER.ordinal())) {
+            streams.to(t.to()).begin(4 * table.shardNumel(t.rowsOf()),
+                    (from, to, address) -> MemorySegment.copy(shard, from, AeronMessage.MEMORY, address, to - from));
+        }
+        for (Transfer t : receives.get(Collective.ALL_GATHER.ordinal())) {
+            streams.from(t.from()).begin(4 * table.shardNumel(t.rowsOf()), (from, to, address) -> table.forEach(t.rowsOf(), from / 4, to / 4,
+                    (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(AeronMessage.MEMORY, address + 4 * shardOffset - from, unsharded,
+                            4 * unshardedOffset, 4 * numel)));
+        }
+        rows.place(unit, rank(), shard, unsharded);
+        pump.run();
+        calls.leave();
+    }
+
+    @Override
+    public void reduceScatter(UnitPlan unit, GradientBuffer gradient, MemorySegment accumulator) {
+        UnitRows table = rows.of(unit);
+        MemorySegment unsharded = gradient.segment();
+        UnitRowsCache.check(unit, table, rank(), accumulator, unsharded);
+        calls.enter(Kind.REDUCE_SCATTER, unit.name(), unit.index());
+        sendRows(table, Collective.REDUCE_SCATTER, unsharded);
+        for (Transfer t : receives.get(Collective.REDUCE_SCATTER.ordinal())) {
+            streams.from(t.from()).begin(4 * table.shardNumel(rank()),
+                    (from, to, address) -> ChainSum.add(accumulator, from, AeronMessage.MEMORY, address, (int) (to - from) / 4));
+        }
+        turns.begin(4 * table.shardNumel(rank()));
+        pump.run(() -> reduce(table, unsharded, accumulator), turns::isDone, turns::source);
+        calls.leave();
+    }
+
+    /// Does the turns whose contribution is there.
+    private int reduce(UnitRows table, MemorySegment unsharded, MemorySegment accumulator) {
+        int work = 0;
+        while (!turns.isDone()) {
+            if (turns.source() == rank()) {
+                table.forEach(rank(), turns.from() / 4, turns.to() / 4, (shardOffset, unshardedOffset, numel) -> ChainSum.add(accumulator,
+                        4 * shardOffset, unsharded, 4 * unshardedOffset, (int) numel));
+            } else {
+                Incoming source = streams.from(turns.source());
+                work += source.poll(turns.to());
+                if (source.offset() < turns.to()) { return work; }
+            }
+            turns.next();
+            work++;
+        }
+        return work;
+    }
+
+    @Override
+    public void scatter(UnitPlan unit, GatherBuffer buffer, MemorySegment shard) {
+        UnitRows table = rows.of(unit);
+        MemorySegment unsharded = buffer.segment();
+        UnitRowsCache.check(unit, table, rank(), shard, unsharded);
+        calls.enter(Kind.SCATTER, unit.name(), unit.index());
+        sendRows(table, Collective.SCATTER, unsharded);
+        for (Transfer t : receives.get(Collective.SCATTER.ordinal())) {
+            streams.from(t.from()).begin(4 * table.shardNumel(rank()),
+                    (from, to, address) -> MemorySegment.copy(AeronMessage.MEMORY, address, shard, from, to - from));
+        }
+        if (rank() == 0) { rows.take(unit, rank(), unsharded, shard); }
+        pump.run();
+        calls.leave();
+    }
+
+    /// Begins to send every peer its rows of an unsharded buffer, in the order of that peer's shard.
+    private void sendRows(UnitRows table, Collective collective, MemorySegment unsharded) {
+        for (Transfer t : sends.get(collective.ordinal())) {
+            streams.to(t.to()).begin(4 * table.shardNumel(t.rowsOf()), (from, to, address) -> table.forEach(t.rowsOf(), from / 4, to / 4,
+                    (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(unsharded, 4 * unshardedOffset, AeronMessage.MEMORY,
+                            address + 4 * shardOffset - from, 4 * numel)));
+        }
+    }
+
+    @Override
+    public List<byte[]> exchange(String what, byte[] mine) {
+        if (mine.length > EXCHANGE_BYTES_MAX) {
+            throw new IllegalArgumentException("exchange %s: %d bytes; at most %d".formatted(what, mine.length, EXCHANGE_BYTES_MAX));
+        }
+        calls.enter(Kind.EXCHANGE, what);
+        List<byte[]> all = swap(mine);
+        calls.leave();
+        return all;
+    }
+
+    @Override
+    public void barrier(String what) {
+        calls.enter(Kind.BARRIER, what);
+        swap(new byte[0]);
+        calls.leave();
+    }
+
+    private List<byte[]> swap(byte[] mine) {
+        MemorySegment own = MemorySegment.ofArray(mine);
+        MemorySegment all = MemorySegment.ofArray(new byte[worldSize() * EXCHANGE_BYTES_MAX]);
+        for (Outgoing o : streams.outgoing()) {
+            o.beginUnannounced(mine.length, (from, to, address) -> MemorySegment.copy(own, from, AeronMessage.MEMORY, address, to - from));
+        }
+        for (Incoming i : streams.sources()) {
+            i.beginUnannounced((from, to, address) -> MemorySegment.copy(AeronMessage.MEMORY, address, all,
+                    (long) i.peer() * EXCHANGE_BYTES_MAX + from, to - from));
+        }
+        pump.run();
+        var messages = new ArrayList<byte[]>();
+        for (int r = 0; r < worldSize(); r++) {
+            messages.add(r == rank() ? mine.clone() : message(all, r));
+        }
+        return List.copyOf(messages);
+    }
+
+    private byte[] message(MemorySegment all, int peer) {
+        return all.asSlice((long) peer * EXCHANGE_BYTES_MAX, streams.from(peer).offset()).toArray(ValueLayout.JAVA_BYTE);
+    }
+
+    @Override
+    public Journal journal() {
+        return calls.journal();
+    }
+
+    @Override
+    public long allocatedBytes() {
+        return allocatedBytes;
+    }
+
+    @Override
+    public void close() {
+        if (!groupArena.scope().isAlive()) { return; }
+        streams.close();
+        groupArena.close();
+    }
+}

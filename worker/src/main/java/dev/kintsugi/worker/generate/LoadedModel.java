@@ -1,0 +1,124 @@
+package dev.kintsugi.worker.generate;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.LlamaConfigParser;
+import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelSpec;
+import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.worker.checkpoint.weights.HuggingFaceWeights;
+import dev.kintsugi.worker.data.Tokenizer;
+import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.failure.WorldException;
+import dev.kintsugi.worker.kernel.KernelFactory;
+import dev.kintsugi.worker.memory.Tensor;
+import dev.kintsugi.worker.model.LlamaInference;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+
+/// A model directory in the Hugging Face layout, in memory: config.json, tokenizer.json, weights as F32.
+final class LoadedModel implements AutoCloseable {
+    private static final long ALIGNMENT = 64;
+
+    private final Path directory;
+    private final Arena arena = Arena.ofShared();
+    private final Map<String, Tensor> weights = new HashMap<>();
+    private final LlamaConfig config;
+    private final Tokenizer tokenizer;
+
+    private LoadedModel(Path directory, LlamaConfig config, Tokenizer tokenizer) {
+        this.directory = directory;
+        this.config = config;
+        this.tokenizer = tokenizer;
+    }
+
+    /// @throws CallerException one sentence that names the file at fault
+    static LoadedModel open(Path directory) {
+        checkDirectory(directory);
+        LlamaConfig config = config(directory.resolve("config.json"));
+        var model = new LoadedModel(directory, config, Tokenizer.open(directory));
+        try {
+            model.readWeights(LlamaModelSpec.of(config));
+            return model;
+        } catch (RuntimeException e) {
+            model.close();
+            throw e;
+        }
+    }
+
+    private static void checkDirectory(Path directory) {
+        if (!Files.isDirectory(directory)) {
+            throw new CallerException("model=%s: no such directory; give one with config.json, tokenizer.json and model.safetensors"
+                    .formatted(directory));
+        }
+        boolean checkpoint = Files.exists(directory.resolve("manifest.json")) || Files.isDirectory(directory.resolve("checkpoints"));
+        if (checkpoint && !Files.exists(directory.resolve("config.json"))) {
+            throw new CallerException("model=%s is a sharded checkpoint; join it first with kintsugi checkpoint export %s --output_dir DIR"
+                    .formatted(directory, directory));
+        }
+    }
+
+    private static LlamaConfig config(Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw new CallerException("model config %s: no such file; give a directory with config.json, tokenizer.json and model.safetensors"
+                    .formatted(file));
+        }
+        try {
+            return LlamaConfigParser.parse(Files.readString(file), file.toString());
+        } catch (IllegalArgumentException e) {
+            throw new CallerException(e.getMessage(), e);
+        } catch (IOException e) {
+            throw new WorldException("storage", "model config %s: cannot be read: %s".formatted(file, e.getMessage()), e);
+        }
+    }
+
+    private void readWeights(ModelSpec spec) {
+        try (HuggingFaceWeights source = HuggingFaceWeights.open(directory, spec)) {
+            for (ParameterSpec p : spec.parameters()) {
+                long[] shape = p.shape().stream().mapToLong(Long::longValue).toArray();
+                var tensor = new Tensor(arena.allocate(p.numel() * DType.F32.bytes(), ALIGNMENT), DType.F32, shape);
+                source.read(p, tensor.data(), 0);
+                weights.put(p.name(), tensor);
+            }
+        }
+    }
+
+    Path directory() {
+        return directory;
+    }
+
+    LlamaConfig config() {
+        return config;
+    }
+
+    Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /// The caller closes it, before this.
+    ///
+    /// @param positions the longest sequence that will come
+    LlamaInference inference(long positions) {
+        return new LlamaInference(config, KernelFactory.open("cpu"), weights, positions);
+    }
+
+    /// @throws CallerException if the tokenizer gives ids that the model has no row for
+    void checkIds(int... ids) {
+        for (int id : ids) {
+            if (id >= config.vocabSize()) {
+                throw new CallerException("tokenizer %s gives token %d, but the model's vocab_size=%d; put the model's own tokenizer there"
+                        .formatted(directory.resolve("tokenizer.json"), id, config.vocabSize()));
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        tokenizer.close();
+        arena.close();
+    }
+}
