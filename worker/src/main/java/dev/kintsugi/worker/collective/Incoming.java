@@ -107,12 +107,20 @@ final class Incoming {
         offset += bytes;
     }
 
-    /// @throws PeerLostException if the stream was there and is gone
+    /// @throws PeerLostException if the stream has ended, or was there and is gone
     void checkAlive() {
         boolean connected = isConnected();
-        if (!connected && wasConnected) {
+        if (wasConnected && (!connected || hasEnded())) {
             throw new PeerLostException("%s: rank %d has left the group, or is silent; %s".formatted(calls.describe(), peer, describe()));
         }
+    }
+
+    /// The peer has closed its end, and all that it sent has been taken.
+    private boolean hasEnded() {
+        for (int i = 0; i < subscription.imageCount(); i++) {
+            if (!subscription.imageAtIndex(i).isEndOfStream()) { return false; }
+        }
+        return true;
     }
 
     String describe() {

@@ -4,18 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.ActivationEstimate;
 import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.kernel.MetaKernels;
 import dev.kintsugi.worker.kernel.cpu.CpuKernels;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
 import dev.kintsugi.worker.memory.StepArena;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ActivationEstimatePropertyTest {
+    private static final RopeScaling NONE = new RopeScaling.None();
+
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
     void shouldEqualTheArenasHighWaterMarkToTheByte(long seed) {
@@ -31,6 +37,25 @@ class ActivationEstimatePropertyTest {
         gradients = run(config, CpuKernels.open(), seed, ids, B, T, false, ActivationEstimate.stepArenaBytes(config, B, T, false));
         again = run(config, CpuKernels.open(), seed, ids, B, T, true, ActivationEstimate.stepArenaBytes(config, B, T, true));
         assertThat(again).as("checkpointing changes no bit, cpu, seed=%d", seed).isEqualTo(gradients);
+    }
+
+    static Stream<LlamaConfig> realModels() {
+        return Stream.of(
+                new LlamaConfig(4096, 11008, 32, 32, 32, 128, 32_000, 4096, 1e-5, 10_000, NONE, false, false, false, 0.02),
+                new LlamaConfig(8192, 28672, 80, 64, 8, 128, 128_256, 8192, 1e-5, 500_000, NONE, false, false, false, 0.02),
+                new LlamaConfig(2048, 8192, 16, 32, 8, 64, 128_256, 8192, 1e-5, 500_000, NONE, true, false, false, 0.02));
+    }
+
+    @ParameterizedTest
+    @MethodSource("realModels")
+    void shouldEqualWhatTheMetaDeviceCountsForRealModels(LlamaConfig config) {
+        for (boolean checkpointing : new boolean[] {false, true}) {
+            try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.meta()) {
+                var model = new MicroBatch(config, new MetaKernels(), DType.F32, 2048, jobArena);
+                model.run(stepArena, null, 2, 2048, 1, checkpointing);
+                assertThat(stepArena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, 2, 2048, checkpointing));
+            }
+        }
     }
 
     /// Returns the first block's gradients, after holding the arena to `bytes`.

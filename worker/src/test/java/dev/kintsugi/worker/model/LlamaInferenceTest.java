@@ -28,7 +28,7 @@ class LlamaInferenceTest {
     void shouldGiveTheSameLogitsWithAndWithoutCache(long seed) {
         var random = new Random(seed);
         LlamaConfig config = RandomConfigs.next(random);
-        int T = 300;                                             // more than one prompt chunk
+        int T = 600;                                             // more than one chunk of the prompt and of the loss
         int[] ids = random.ints(T, 0, config.vocabSize()).toArray();
         try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.ofBytes(64 << 20)) {
             var model = new MicroBatch(config, kernels, DType.F32, T, jobArena);
@@ -39,12 +39,12 @@ class LlamaInferenceTest {
                 Tensor whole = inference.logits(ids, jobArena);
                 assertClose(whole, expected, 0);
                 assertThat(inference.lossSum(ids)).isCloseTo(loss, within(1e-3));
-                assertRow(inference.append(Arrays.copyOf(ids, 290)), expected, 289);
-                assertRow(inference.append(ids[290]), expected, 290);
-                assertRow(inference.append(ids[291], ids[292], ids[293]), expected, 293);
-                inference.truncate(291);
-                assertRow(inference.append(ids[291]), expected, 291);
-                assertThat(inference.length()).isEqualTo(292);
+                assertRow(inference.append(Arrays.copyOf(ids, 590)), expected, 589);
+                assertRow(inference.append(ids[590]), expected, 590);
+                assertRow(inference.append(ids[591], ids[592], ids[593]), expected, 593);
+                inference.truncate(591);
+                assertRow(inference.append(ids[591]), expected, 591);
+                assertThat(inference.length()).isEqualTo(592);
             }
         }
     }

@@ -12,6 +12,7 @@ import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.UnitParameters;
 import dev.kintsugi.worker.autograd.Variable;
 import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.kernel.MetaKernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.Arena;
@@ -41,10 +42,19 @@ final class MicroBatch {
         this.dtype = dtype;
         this.llama = new Llama(config, positions, dtype, arena);
         for (UnitPlan unit : plan.units()) {
-            weights.add(arena.allocate(unit.unshardedNumel() * dtype.bytes(), 64));
-            gradients.add(arena.allocate(unit.unshardedNumel() * dtype.bytes(), 64));
+            weights.add(allocate(arena, unit.unshardedNumel() * dtype.bytes()));
+            gradients.add(allocate(arena, unit.unshardedNumel() * dtype.bytes()));
             units.add(UnitParameters.of(unit, weights.getLast(), gradients.getLast(), dtype));
         }
+    }
+
+    /// On the meta device there are sizes only.
+    private MemorySegment allocate(Arena arena, long bytes) {
+        return isMeta() ? MemorySegment.NULL.reinterpret(bytes) : arena.allocate(bytes, 64);
+    }
+
+    private boolean isMeta() {
+        return kernels instanceof MetaKernels;
     }
 
     void forEachParameter(Consumer<Parameter> action) {
@@ -66,12 +76,12 @@ final class MicroBatch {
         gradients.forEach(g -> g.fill((byte) 0));
     }
 
-    /// Forward and backward of B sequences of T tokens: adds to all gradients. Returns the sum of the losses.
+    /// Forward and backward of B sequences of T tokens (`ids` are null on the meta device): adds to all gradients. Returns the sum of the losses.
     double run(StepArena arena, int[] ids, long B, long T, double scale, boolean checkpointing) {
         long bottom = arena.mark();
         Tensor dStream = arena.allocate(dtype, B * T, config.hiddenSize());
-        Tensor idTensor = ints(arena, ids);
-        Tensor labelTensor = ints(arena, labels(ids, (int) T));
+        Tensor idTensor = isMeta() ? arena.allocate(DType.I32, B * T) : ints(arena, ids);
+        Tensor labelTensor = isMeta() ? arena.allocate(DType.I32, B * T) : ints(arena, labels(ids, (int) T));
         int blocks = config.numHiddenLayers();
         var tapes = new ArrayDeque<Tape>();
         var marks = new ArrayDeque<Long>();

@@ -9,7 +9,6 @@ import java.util.Map.Entry;
 /// oneDNN primitives by layout and shape, made on first use. A training step has a fixed set; text generation meets new
 /// lengths for ever, so the least recently used ones go. One thread.
 final class MatmulCache {
-    private static final int CAPACITY = 512;
     private static final int SRC = 1;
     private static final int DST = 17;
     private static final int WEIGHTS = 33;
@@ -26,17 +25,20 @@ final class MatmulCache {
             long scratchpadBytes, MemorySegment arguments, Arena arena, String implementation) {}
 
     private final OneDnn dnn;
+    private final int capacity;
     private final LinkedHashMap<Layout, Product> products = new LinkedHashMap<>(64, 0.75f, true) {
         @Override
         protected boolean removeEldestEntry(Entry<Layout, Product> eldest) {
-            if (size() <= CAPACITY) { return false; }
+            if (size() <= capacity) { return false; }
             destroy(eldest.getValue());
             return true;
         }
     };
 
-    MatmulCache(OneDnn dnn) {
+    /// @param capacity primitives kept; each is some tens of kilobytes of generated code
+    MatmulCache(OneDnn dnn, int capacity) {
         this.dnn = dnn;
+        this.capacity = capacity;
     }
 
     Product get(Layout layout) {

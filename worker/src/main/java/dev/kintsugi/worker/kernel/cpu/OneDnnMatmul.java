@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 /// large as the largest product wants) lives as long as the process.
 final class OneDnnMatmul implements Matmul {
     private static final long SCRATCHPAD_ALIGNMENT = 4096;
+    private static final int PRIMITIVES = 512;
 
     private final OneDnn dnn;
     private final MatmulCache cache;
@@ -15,8 +16,12 @@ final class OneDnnMatmul implements Matmul {
     private Thread thread;
 
     OneDnnMatmul(OneDnn dnn) {
+        this(dnn, PRIMITIVES);
+    }
+
+    OneDnnMatmul(OneDnn dnn, int primitives) {
         this.dnn = dnn;
-        this.cache = new MatmulCache(dnn);
+        this.cache = new MatmulCache(dnn, primitives);
     }
 
     @Override
