@@ -35,7 +35,7 @@ public final class Quickstart {
         Corpus corpus = prepare(overwrite);
         trainAndResume();
         showCurve();
-        shell.run(List.of("checkpoint", "inspect", directory.run().toString()));
+        shell.run(List.of("checkpoint", "inspect", directory.checkpoint(plan.stopAfter()).toString()));
         shell.run(List.of("checkpoint", "verify", directory.run().toString()));
         shell.run(List.of("checkpoint", "export", directory.run().toString(), "--output_dir", directory.export().toString()));
         shell.run(List.of("generate", "--model", directory.export().toString(), "--prompt", corpus.prompt(), "--max_new_tokens", "64",
