@@ -1,5 +1,6 @@
 package dev.kintsugi.coordinator;
 
+import com.linecorp.armeria.common.grpc.GrpcSerializationFormats;
 import com.linecorp.armeria.common.util.EventLoopGroups;
 import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.grpc.GrpcService;
@@ -11,15 +12,18 @@ import dev.kintsugi.coordinator.control.ControlLoop;
 import dev.kintsugi.coordinator.control.Membership;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
@@ -30,43 +34,54 @@ public final class Coordinator implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Coordinator.class);
     private static final long TICK_MS = 50;
     private static final int LEAVE_GRACE_MS = 3000;
-    private static final long LEAVE_SECONDS_MAX = 10;
+    private static final long LEAVE_MS_MAX = 10_000;
     private static final long STOP_MS_MAX = 500;
 
-    private final StateDirectory state;
     private final ExecutorService calls = Executors.newVirtualThreadPerTaskExecutor();
-    private final Conductor conductor;
-    private final ControlLoop loop;
     // Ours to end: as the server's own it would take two quiet seconds to stop.
     private final EventLoopGroup io = EventLoopGroups.newEventLoopGroup(2, "coordinator-io");
+    private final ControlLoop loop = new ControlLoop(TICK_MS, this::tick);
+    private final Conductor conductor;
     private final Server server;
+    private final StateDirectory state;
 
-    private Coordinator(CoordinatorSettings settings, StateDirectory state) {
-        this.state = state;
-        String version = Version.current();
-        var ticking = new Conductor[1];
-        loop = new ControlLoop(TICK_MS, () -> ticking[0].tick());
-        conductor = new Conductor(loop, System::nanoTime, state.store(), version);
-        ticking[0] = conductor;
-        server = server(settings, new Membership(conductor, System::nanoTime, version));
+    private Coordinator(CoordinatorSettings settings) {
+        // Both take about a second of loading classes, so they do it side by side.
+        var opening = CompletableFuture.supplyAsync(() -> StateDirectory.open(settings.stateDir()));
+        conductor = new Conductor(loop, System::nanoTime, Version.current());
+        server = server(settings, new Membership(conductor, System::nanoTime, Version.current()));
+        try {
+            state = opening.join();
+        } catch (CompletionException e) {
+            io.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+            throw e.getCause() instanceof StartException s ? s : e;
+        }
     }
 
     /// @throws StartException if the port or the state directory is in use
     public static Coordinator start(CoordinatorSettings settings) {
-        StateDirectory state = StateDirectory.open(settings.stateDir());
-        var coordinator = new Coordinator(settings, state);
+        var coordinator = new Coordinator(settings);
         try {
-            coordinator.conductor.recover();
+            coordinator.conductor.recover(coordinator.state.store());
             coordinator.loop.start();
             coordinator.server.start().join();
         } catch (RuntimeException e) {
-            coordinator.loop.close();
-            coordinator.io.shutdownGracefully(0, 1, TimeUnit.SECONDS);
-            state.close();
+            coordinator.release();
             throw explained(e, settings);
         }
         log.info("listening on {}:{}, state in {}", settings.host(), coordinator.port(), settings.stateDir());
         return coordinator;
+    }
+
+    private void tick() {
+        conductor.tick();
+    }
+
+    private void release() {
+        calls.shutdownNow();
+        io.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        loop.close();
+        state.close();
     }
 
     private static RuntimeException explained(RuntimeException e, CoordinatorSettings settings) {
@@ -80,13 +95,15 @@ public final class Coordinator implements AutoCloseable {
 
     private Server server(CoordinatorSettings settings, Membership membership) {
         var health = new HealthStatusManager();
-        GrpcService grpc = GrpcService.builder().addService(new JobApi(loop, conductor, calls))
+        // Protobuf only: Armeria would generate a JSON marshaller for every message, which takes a second.
+        GrpcService grpc = GrpcService.builder().supportedSerializationFormats(GrpcSerializationFormats.PROTO)
+                .addService(new JobApi(loop, conductor, calls))
                 .addService(new AgentApi(loop, membership)).addService(new RankApi(loop, membership))
                 .addService(ProtoReflectionServiceV1.newInstance()).addService(health.getHealthService()).build();
         // Streams last as long as agents, ranks and jobs do, so nothing here may time out or count their bytes.
         return Server.builder().http(new InetSocketAddress(settings.host(), settings.port())).service(grpc)
                 .workerGroup(io, false).requestTimeout(Duration.ZERO)
-                .maxRequestLength(0).idleTimeout(Duration.ZERO).gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(2))
+                .maxRequestLength(0).meterRegistry(new CompositeMeterRegistry()).idleTimeout(Duration.ZERO).gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(2))
                 .build();
     }
 
@@ -98,31 +115,29 @@ public final class Coordinator implements AutoCloseable {
     @Override
     public void close() {
         log.info("shutting down");
-        stopAttempts();
-        loop.call(() -> {
-            conductor.closeStreams("the coordinator is shutting down");
-            return true;
-        }).orTimeout(1, TimeUnit.SECONDS).exceptionally(_ -> false).join();
+        CompletableFuture<Void> left = loop.call(() -> conductor.leave(LEAVE_GRACE_MS)).thenCompose(f -> f);
+        if (!isDone(left, LEAVE_MS_MAX)) {
+            log.warn("some ranks did not leave in time; their agents end them when this connection closes");
+        }
+        isDone(loop.call(() -> conductor.closeStreams("the coordinator is shutting down")), STOP_MS_MAX);
         // The port and the connections close at once; the server's own acceptor thread would idle for two more seconds.
-        server.stop().orTimeout(STOP_MS_MAX, TimeUnit.MILLISECONDS).exceptionally(_ -> null).join();
-        io.shutdownGracefully(0, 1, TimeUnit.SECONDS);
-        calls.shutdownNow();
-        loop.close();
-        state.close();
+        isDone(server.stop(), STOP_MS_MAX);
+        release();
         log.info("stopped");
     }
 
-    private void stopAttempts() {
+    private static boolean isDone(Future<?> future, long waitMs) {
         try {
-            loop.call(() -> conductor.leave(LEAVE_GRACE_MS)).get(LEAVE_SECONDS_MAX, TimeUnit.SECONDS)
-                    .get(LEAVE_SECONDS_MAX, TimeUnit.SECONDS);
+            future.get(waitMs, TimeUnit.MILLISECONDS);
+            return true;
         } catch (TimeoutException e) {
-            log.warn("some ranks did not leave within {} s; their agents will end them when this connection closes",
-                    LEAVE_SECONDS_MAX);
+            return false;
         } catch (ExecutionException e) {
-            log.error("attempts could not be stopped", e);
+            log.error("something could not be stopped", e);
+            return true;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            return false;
         }
     }
 }

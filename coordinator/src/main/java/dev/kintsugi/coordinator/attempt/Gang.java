@@ -7,12 +7,15 @@ import dev.kintsugi.proto.v1.CheckpointAbandoned;
 import dev.kintsugi.proto.v1.CheckpointCommitted;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.JoinResponse;
+import dev.kintsugi.proto.v1.MemoryEstimate;
+import dev.kintsugi.proto.v1.MemoryItem;
 import dev.kintsugi.proto.v1.Peer;
 import dev.kintsugi.proto.v1.RankCommand;
 import dev.kintsugi.proto.v1.RankMemory;
 import dev.kintsugi.proto.v1.StartRanks;
 import dev.kintsugi.proto.v1.StopAttempt;
 import dev.kintsugi.proto.v1.StopRank;
+import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -20,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 
 /// The ranks of an attempt and the agents that run them: what is said to all of them, and what is asked of all of them. Owned by the
@@ -31,7 +35,7 @@ public final class Gang {
     /// @param shares which ranks each agent runs; together 0 to N-1
     public Gang(Map<Agent, List<Integer>> shares) {
         this.shares = new LinkedHashMap<>(shares);
-        var byRank = new java.util.TreeMap<Integer, RankState>();
+        var byRank = new TreeMap<Integer, RankState>();
         shares.forEach((agent, numbers) -> numbers.forEach(r -> byRank.put(r, new RankState(r, agent))));
         ranks = List.copyOf(byRank.values());
     }
@@ -78,10 +82,18 @@ public final class Gang {
         }
         for (RankState r : ranks) {
             r.heardNs = nowNs;
-            r.joinReply.accept(response.build());
+            r.joinReply.accept(response.setEstimate(estimate(spec, start, r.rank)).build());
             r.joinReply = null;
         }
         return choice;
+    }
+
+    private static MemoryEstimate estimate(JobSpec spec, AttemptStart start, int rank) {
+        var estimate = MemoryEstimator.estimate(start.model().plan(), rank, spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(),
+                spec.getGradientCheckpointing());
+        var message = MemoryEstimate.newBuilder().setRank(rank).setTotalBytes(estimate.totalBytes());
+        estimate.items().forEach(i -> message.addItems(MemoryItem.newBuilder().setPurpose(i.purpose()).setBytes(i.bytes())));
+        return message.build();
     }
 
     /// @return what is wrong, if the ranks do not all hold the same parameters

@@ -6,10 +6,8 @@ import dev.kintsugi.proto.v1.JobSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -36,7 +34,6 @@ public final class Checkpoints implements AutoCloseable {
     private final Listener listener;
     private final Map<Long, VoteTally> open = new HashMap<>();
     private final Map<Long, Long> firstVoteNs = new HashMap<>();
-    private final Set<Long> decided = new HashSet<>();
     private final ExecutorService writer = Executors
             .newSingleThreadExecutor(Thread.ofVirtual().name("checkpoint-commit").factory());
     private int writing;
@@ -49,19 +46,20 @@ public final class Checkpoints implements AutoCloseable {
 
     public void vote(int rank, CheckpointVote vote, long nowNs) {
         long step = vote.getStep();
-        if (decided.contains(step)) { return; }
-        firstVoteNs.putIfAbsent(step, nowNs);
+        if (!open.containsKey(step)) { firstVoteNs.put(step, nowNs); }
         VoteTally tally = open.getOrDefault(step, VoteTally.open(step, setting.model().plan().worldSize())).with(rank, vote);
         switch (tally.verdict()) {
             case VoteTally.Open _ -> open.put(step, tally);
             case VoteTally.Abandon a -> {
-                close(step);
+                open.remove(step);
                 listener.abandoned(step, a.reason());
             }
             case VoteTally.Commit c -> {
-                close(step);
+                open.remove(step);
+                long startedNs = firstVoteNs.remove(step);
                 writing++;
-                writer.execute(() -> commit(step, c, nowNs));
+                double votingSeconds = (nowNs - startedNs) / 1e9;
+                writer.execute(() -> commit(step, c, votingSeconds));
             }
         }
     }
@@ -69,7 +67,7 @@ public final class Checkpoints implements AutoCloseable {
     /// Gives up what has not all votes yet: the attempt is over.
     public void abandonOpen(String reason) {
         for (long step : List.copyOf(open.keySet())) {
-            close(step);
+            open.remove(step);
             listener.abandoned(step, reason);
         }
     }
@@ -79,20 +77,14 @@ public final class Checkpoints implements AutoCloseable {
         return writing == 0;
     }
 
-    private void close(long step) {
-        open.remove(step);
-        decided.add(step);
-    }
-
-    private void commit(long step, VoteTally.Commit c, long votedNs) {
+    private void commit(long step, VoteTally.Commit c, double votingSeconds) {
         Path directory = setting.directory().of(step);
         Runnable outcome;
         try {
             long startedNs = System.nanoTime();
             long bytes = CheckpointCommitter.commit(directory, setting.version(), setting.model().plan(),
                     setting.model().modelConfigJson(), setting.spec(), c.state(), c.files());
-            long writtenNs = System.nanoTime() - startedNs;
-            double seconds = (votedNs - firstVoteNs.get(step) + writtenNs) / 1e9;
+            double seconds = votingSeconds + (System.nanoTime() - startedNs) / 1e9;
             outcome = () -> listener.committed(step, directory, bytes, seconds);
         } catch (IOException | RuntimeException e) {
             outcome = () -> listener.abandoned(step, "the manifest could not be written: " + e.getMessage());

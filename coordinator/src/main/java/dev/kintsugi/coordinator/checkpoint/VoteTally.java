@@ -37,13 +37,14 @@ record VoteTally(long step, int worldSize, Map<Integer, CheckpointVote> votes) {
     }
 
     Verdict verdict() {
+        // Even a failure waits for all votes: a rank that is told of the decision may save again, and must not be writing any more.
+        if (votes.size() < worldSize) { return new Open(worldSize - votes.size()); }
         var byRank = new TreeMap<>(votes);
         for (var e : byRank.entrySet()) {
             if (!e.getValue().getFailure().isEmpty()) {
                 return new Abandon("rank %d could not write: %s".formatted(e.getKey(), e.getValue().getFailure()));
             }
         }
-        if (byRank.size() < worldSize) { return new Open(worldSize - byRank.size()); }
         TrainingState state = byRank.get(0).getState();
         for (var e : byRank.entrySet()) {
             if (!e.getValue().getState().equals(state)) {

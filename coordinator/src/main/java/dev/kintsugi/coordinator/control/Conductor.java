@@ -36,23 +36,23 @@ public final class Conductor {
 
     private final Executor controlLoop;
     private final LongSupplier clock;
-    private final JobStore store;
     private final String version;
     private final Agents agents = new Agents();
     // In the order in which they were submitted, which is the order of the queue.
     private final Map<String, JobRun> runs = new LinkedHashMap<>();
     private final List<AttemptId> stale = new ArrayList<>();
+    private JobStore store;
     private boolean leaving;
 
-    public Conductor(Executor controlLoop, LongSupplier clock, JobStore store, String version) {
+    public Conductor(Executor controlLoop, LongSupplier clock, String version) {
         this.controlLoop = controlLoop;
         this.clock = clock;
-        this.store = store;
         this.version = version;
     }
 
-    /// Takes up the stored jobs.
-    public void recover() {
+    /// Takes up the stored jobs. Comes before everything else.
+    public void recover(JobStore jobStore) {
+        store = jobStore;
         for (TrackedJob.Record stored : store.all()) {
             Recovery recovery = Recovery.of(stored, Instant.now());
             if (!recovery.record().equals(stored)) { store.save(recovery.record()); }
@@ -185,8 +185,10 @@ public final class Conductor {
     }
 
     /// Ends all streams.
-    public void closeStreams(String reason) {
+    ///
+    /// @return how many agents were here
+    public int closeStreams(String reason) {
         runs.values().forEach(r -> r.job().endWatches());
-        agents.closeAll(reason);
+        return agents.closeAll(reason);
     }
 }

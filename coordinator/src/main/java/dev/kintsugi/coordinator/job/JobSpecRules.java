@@ -9,6 +9,7 @@ import java.util.List;
 
 /// What can be said about a spec without looking at storage. Pure. Absent fields pass: their defaults are right.
 final class JobSpecRules {
+    private static final int WORLD_SIZE_MAX = 1 << 16;
     private static final List<String> SCHEDULES = List.of("linear", "cosine", "constant", "constant_with_warmup");
     private static final List<String> OPTIMIZERS = List.of("adamw_torch", "adamw_torch_fused");
 
@@ -43,6 +44,7 @@ final class JobSpecRules {
 
     private static void checkBatch(JobSpec spec) {
         atLeast("--world_size", spec.hasWorldSize(), spec.getWorldSize(), 1);
+        require(spec.getWorldSize() <= WORLD_SIZE_MAX, "--world_size=%d must be at most %d", spec.getWorldSize(), WORLD_SIZE_MAX);
         atLeast("--per_device_train_batch_size", spec.hasPerDeviceTrainBatchSize(), spec.getPerDeviceTrainBatchSize(), 1);
         atLeast("--gradient_accumulation_steps", spec.hasGradientAccumulationSteps(), spec.getGradientAccumulationSteps(), 1);
         atLeast("--microbatches_per_step", spec.hasMicrobatchesPerStep(), spec.getMicrobatchesPerStep(), 1);

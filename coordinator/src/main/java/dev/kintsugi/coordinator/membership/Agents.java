@@ -62,12 +62,11 @@ public final class Agents {
         return byId.values().stream().map(Agent::slots).max(Integer::compare);
     }
 
-    public List<Agent> all() {
-        return List.copyOf(byId.values());
-    }
-
-    public void closeAll(String reason) {
+    /// @return how many there were
+    public int closeAll(String reason) {
+        int count = byId.size();
         byId.values().forEach(a -> a.close(reason));
         byId.clear();
+        return count;
     }
 }

@@ -7,8 +7,12 @@ import java.util.Optional;
 
 /// Places all ranks of a job at once, or none. Pure.
 public final class GangScheduler {
-    /// Free slots of one host.
-    public record Host(String agentId, int freeSlots) {}
+    /// Free slots of one host; a host whose slots are promised twice over has none.
+    public record Host(String agentId, int freeSlots) {
+        public Host {
+            freeSlots = Math.max(0, freeSlots);
+        }
+    }
 
     /// Consecutive ranks on one host.
     public record Share(String agentId, List<Integer> ranks) {

@@ -1,0 +1,109 @@
+package dev.kintsugi.coordinator.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.proto.v1.ShardingStrategy;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class JobSpecRulesTest {
+    private static final JobSpec VALID = JobSpec.newBuilder().setOutputDir("/out/run1").setConfigName("/c").setTokenizerName("/t")
+            .setDatasetName("/d").build();
+
+    static Stream<Arguments> mistakes() {
+        return Stream.of(mistake("--output_dir is missing", JobSpec.Builder::clearOutputDir),
+                mistake("--dataset_name is missing", JobSpec.Builder::clearDatasetName),
+                mistake("neither --model_name nor --config_name", JobSpec.Builder::clearConfigName),
+                mistake("--model_name=/m and --config_name=/c exclude each other", s -> s.setModelName("/m")),
+                mistake("--config_name needs --tokenizer_name", JobSpec.Builder::clearTokenizerName),
+                mistake("--world_size=0 must be at least 1", s -> s.setWorldSize(0)),
+                mistake("--world_size=70000 must be at most 65536", s -> s.setWorldSize(70000)),
+                mistake("--per_device_train_batch_size=0", s -> s.setPerDeviceTrainBatchSize(0)),
+                mistake("--gradient_accumulation_steps=-1", s -> s.setGradientAccumulationSteps(-1)),
+                mistake("--microbatches_per_step=0", s -> s.setMicrobatchesPerStep(0)),
+                mistake("--max_length=1 must be at least 2", s -> s.setMaxLength(1)),
+                mistake("--max_steps=0", s -> s.setMaxSteps(0)), mistake("--num_train_epochs=0.0", s -> s.setNumTrainEpochs(0)),
+                mistake("--lr_scheduler_type=sine is unknown; use one of linear,", s -> s.setLrSchedulerType("sine")),
+                mistake("--optim=sgd is unknown", s -> s.setOptim("sgd")),
+                mistake("--learning_rate=-1.0 must be a number of at least 0", s -> s.setLearningRate(-1)),
+                mistake("--learning_rate=NaN", s -> s.setLearningRate(Double.NaN)),
+                mistake("--warmup_ratio=1.5 must be between 0 and 1", s -> s.setWarmupRatio(1.5)),
+                mistake("--warmup_steps=2.5 is neither", s -> s.setWarmupSteps(2.5)),
+                mistake("--weight_decay=-0.1", s -> s.setWeightDecay(-0.1)),
+                mistake("--adam_beta1=1.0 must be at least 0 and below 1", s -> s.setAdamBeta1(1)),
+                mistake("--adam_beta2=-0.5", s -> s.setAdamBeta2(-0.5)), mistake("--adam_epsilon=0.0", s -> s.setAdamEpsilon(0)),
+                mistake("--max_grad_norm=-1.0", s -> s.setMaxGradNorm(-1)), mistake("--logging_steps=0", s -> s.setLoggingSteps(0)),
+                mistake("--save_steps=-5", s -> s.setSaveSteps(-5)), mistake("--save_total_limit=0", s -> s.setSaveTotalLimit(0)),
+                mistake("--threads=0", s -> s.setThreads(0)), mistake("--max_restarts=-1", s -> s.setMaxRestarts(-1)),
+                mistake("--ddp_timeout=0", s -> s.setDdpTimeout(0)), mistake("--transport=9 is unknown", s -> s.setTransportValue(9)),
+                mistake("--sharding_strategy=NO_SHARD is not available yet", s -> s.setShardingStrategy(ShardingStrategy.NO_SHARD)),
+                mistake("--bf16 true is not available yet", s -> s.setBf16(true)),
+                mistake("--packing false is not supported", s -> s.setPacking(false)));
+    }
+
+    private static Arguments mistake(String message, UnaryOperator<JobSpec.Builder> change) {
+        return Arguments.of(message, change);
+    }
+
+    @ParameterizedTest
+    @MethodSource("mistakes")
+    void shouldNameTheFlagAndWhatToDo(String message, UnaryOperator<JobSpec.Builder> change) {
+        JobSpec spec = change.apply(VALID.toBuilder()).build();
+        assertThatThrownBy(() -> JobSpecRules.check(spec)).isInstanceOf(InvalidJobException.class).hasMessageContaining(message);
+    }
+
+    @Test
+    void shouldTakeWhatIsRight() {
+        assertThatCode(() -> JobSpecRules.check(VALID)).doesNotThrowAnyException();
+        assertThatCode(() -> JobSpecRules.check(VALID.toBuilder().setWarmupSteps(0.03).setMaxGradNorm(0).setSaveSteps(0).build()))
+                .doesNotThrowAnyException();
+    }
+
+    @Test
+    void shouldFillTheBatchFromRanksAndAccumulation() {
+        JobSpec spec = fill(VALID.toBuilder().setWorldSize(4).setGradientAccumulationSteps(3));
+        assertThat(spec.getMicrobatchesPerStep()).isEqualTo(12);
+        assertThat(spec.getName()).isEqualTo("run1");
+        assertThat(spec.getMaxLength()).isEqualTo(256);
+        assertThat(spec.getNumTrainEpochs()).isEqualTo(1);
+        assertThat(fill(VALID.toBuilder().setWorldSize(4).setMicrobatchesPerStep(12)).getGradientAccumulationSteps()).isEqualTo(3);
+    }
+
+    @Test
+    void shouldRefuseABatchThatDoesNotDivide() {
+        assertThatThrownBy(() -> fill(VALID.toBuilder().setWorldSize(4).setMicrobatchesPerStep(6)))
+                .hasMessageContaining("--microbatches_per_step=6 is not a multiple of --world_size=4");
+        assertThatThrownBy(() -> fill(VALID.toBuilder().setWorldSize(2).setMicrobatchesPerStep(6).setGradientAccumulationSteps(2)))
+                .hasMessageContaining("disagrees with --microbatches_per_step=6");
+        assertThatThrownBy(() -> fill(VALID.toBuilder().setMaxLength(257))).hasMessageContaining("max_position_embeddings=256");
+    }
+
+    @Test
+    void shouldTakeWhatTheCheckpointSaysUnlessTheSpecDisagrees() {
+        var facts = Optional.of(new ResumeFacts(Path.of("/out/c"), 25, 12, 64, 2));
+        JobSpec spec = JobSpecDefaults.fill(VALID.toBuilder().setWorldSize(3).build(), 256, facts);
+        assertThat(spec.getMicrobatchesPerStep()).isEqualTo(12);
+        assertThat(spec.getGradientAccumulationSteps()).isEqualTo(4);
+        assertThat(spec.getMaxLength()).isEqualTo(64);
+        assertThat(spec.getPerDeviceTrainBatchSize()).isEqualTo(2);
+        assertThatThrownBy(() -> JobSpecDefaults.fill(VALID.toBuilder().setMicrobatchesPerStep(6).build(), 256, facts))
+                .hasMessageContaining("pass --microbatches_per_step 12");
+        assertThatThrownBy(() -> JobSpecDefaults.fill(VALID.toBuilder().setMaxLength(32).build(), 256, facts))
+                .hasMessageContaining("pass --max_length 64");
+        assertThatThrownBy(() -> JobSpecDefaults.fill(VALID.toBuilder().setMaxSteps(20).build(), 256, facts))
+                .hasMessageContaining("--max_steps=20 is less than the step=25");
+    }
+
+    private static JobSpec fill(JobSpec.Builder spec) {
+        return JobSpecDefaults.fill(spec.build(), 256, Optional.empty());
+    }
+}
