@@ -57,10 +57,10 @@ final class ExportCommand implements Callable<Integer> {
         return 0;
     }
 
-    /// The job's tokenizer, or else that of the model it began with; protobuf's JSON may spell a field either way.
+    /// The job's tokenizer, or else that of the model it began with.
     private static Optional<Path> tokenizerOfJob(CheckpointDirectory checkpoint) {
         JsonNode job = new JsonMapper().readTree(checkpoint.manifest().jobConfigJson());
-        for (String field : new String[] {"tokenizer_name", "tokenizerName", "model_name", "modelName"}) {
+        for (String field : new String[] {"tokenizer_name", "model_name"}) {
             String name = job.path(field).asString("");
             if (name.isEmpty()) { continue; }
             Path path = Path.of(name);
