@@ -132,7 +132,7 @@ class BadInputIT {
     private static void assertOneSentence(Cli.Result result, int status, String named) {
         String all = result.out() + "\n---\n" + result.err();
         assertThat(result.status()).as(all).isEqualTo(status);
-        List<String> errors = result.err().lines().filter(l -> l.startsWith("kintsugi: ")).toList();
+        List<String> errors = result.err().lines().filter(l -> l.matches("kintsugi( coordinator)?: .*")).toList();
         assertThat(errors).as(all).hasSize(1);
         assertThat(errors.getFirst()).contains(named);
         assertThat(all).doesNotContain("Exception").doesNotContain("\tat ");
