@@ -37,7 +37,7 @@ final class Interruption {
     void cancels(JobClient client, String jobId) {
         stops(() -> {
             System.err.println("\nkintsugi: cancelling the job; once more (Ctrl-C) ends it at once ...");
-            client.cancel(jobId);
+            cancel(client, jobId);
         });
     }
 
@@ -71,15 +71,16 @@ final class Interruption {
         } else if (orderly == null) {
             kill.run();
         } else {
-            Thread.ofPlatform().daemon().name("cancel").start(() -> quietly(orderly));
+            Thread.ofPlatform().daemon().name("cancel").start(orderly);
         }
     }
 
-    private static void quietly(Runnable action) {
+    private static void cancel(JobClient client, String jobId) {
         try {
-            action.run();
+            client.cancel(jobId);
         } catch (CommandException e) {
-            System.err.println("kintsugi: " + e.getMessage());
+            // The watch may have seen the job's end first, and the command closed the client on its way out.
+            if (!client.isClosed()) { System.err.println("kintsugi: " + e.getMessage()); }
         }
     }
 

@@ -47,7 +47,7 @@ final class Watching {
     private static List<String> next(Path directory) {
         return List.of("next:",
                 "  kintsugi checkpoint verify %s".formatted(directory),
-                "  kintsugi checkpoint export %s %s".formatted(directory, directory.resolve("export")),
+                "  kintsugi checkpoint export %s --output_dir %s".formatted(directory, directory.resolve("export")),
                 "  kintsugi generate --model %s --prompt '...' --max_new_tokens 64".formatted(directory.resolve("export")));
     }
 

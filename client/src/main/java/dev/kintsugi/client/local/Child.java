@@ -13,6 +13,8 @@ import java.util.concurrent.TimeUnit;
 /// A process started through the launcher. It reads its standard input only to learn, at its end, that this process is gone: the
 /// operating system closes the pipe even after SIGKILL.
 final class Child {
+    /// Exit statuses above this are a signal's number more.
+    private static final int SIGNALLED = 128;
     private static final Duration GRACE = Duration.ofSeconds(15);
 
     private final String name;
@@ -77,9 +79,14 @@ final class Child {
         } catch (InterruptedException _) {
             Thread.currentThread().interrupt();
         }
+        int exitStatus = process.exitValue();
         String words = log.lastWords();
+        if (exitStatus > SIGNALLED) {
+            return new CommandException("the %s was killed by signal %d, and the job with it; --resume_from_checkpoint True goes on from its "
+                    .formatted(name, exitStatus - SIGNALLED) + "newest checkpoint.");
+        }
         return new CommandException(words.isEmpty()
-                ? "the %s ended by itself with exit status %d and said nothing.".formatted(name, process.exitValue())
+                ? "the %s ended by itself with exit status %d and said nothing; run again with KINTSUGI_DEBUG=1.".formatted(name, exitStatus)
                 : words);
     }
 

@@ -35,9 +35,9 @@ public final class Quickstart {
         Corpus corpus = prepare(overwrite);
         trainAndResume();
         showCurve();
-        shell.run(List.of("checkpoint", "inspect", directory.checkpoint(plan.steps()).toString()));
-        shell.run(List.of("checkpoint", "verify", directory.checkpoint(plan.steps()).toString()));
-        shell.run(List.of("checkpoint", "export", directory.checkpoint(plan.steps()).toString(), directory.export().toString()));
+        shell.run(List.of("checkpoint", "inspect", directory.checkpoint(plan.stopAfter()).toString()));
+        shell.run(List.of("checkpoint", "verify", directory.run().toString()));
+        shell.run(List.of("checkpoint", "export", directory.run().toString(), "--output_dir", directory.export().toString()));
         shell.run(List.of("generate", "--model", directory.export().toString(), "--prompt", corpus.prompt(), "--max_new_tokens", "64",
                 "--do_sample", "--temperature", "0.7", "--top_p", "0.95", "--seed", "7"));
         next((System.nanoTime() - beganNs) / 1e9);

@@ -50,7 +50,7 @@ final class Shell implements AutoCloseable {
                 Thread.sleep(POLL_MS);
                 if (!interrupted && enough.getAsBoolean()) {
                     interrupted = true;
-                    process.destroy();
+                    terminate(process);
                 }
             }
             if (closed) { throw new CommandException("the quickstart was interrupted."); }
@@ -73,9 +73,14 @@ final class Shell implements AutoCloseable {
         builder.environment().putAll(Map.of("KINTSUGI_EXIT_WITH_PARENT", "1", "KINTSUGI_CHILD", "1", "KINTSUGI_JAVA_HOME", System.getProperty("java.home")));
         Process process = builder.start();
         running = process;
-        if (closed) { process.destroy(); }
+        if (closed) { terminate(process); }
         Thread.ofPlatform().daemon().start(() -> copyErrors(process));
         return process;
+    }
+
+    /// Asks it to end. The handle, as [Process#destroy] would close its standard input too, which counts as a second signal.
+    private static void terminate(Process process) {
+        process.toHandle().destroy();
     }
 
     /// The JVM's line about the vector module cannot be turned off, and says nothing to anybody here.
@@ -123,6 +128,6 @@ final class Shell implements AutoCloseable {
     public void close() {
         closed = true;
         Process process = running;
-        if (process != null) { process.destroy(); }
+        if (process != null) { terminate(process); }
     }
 }

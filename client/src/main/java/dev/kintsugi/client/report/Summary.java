@@ -3,6 +3,7 @@ package dev.kintsugi.client.report;
 import dev.kintsugi.proto.v1.Job;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.RankMemory;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
@@ -54,10 +55,12 @@ public final class Summary {
     public static List<String> end(Job job, double seconds, boolean picture) {
         String directory = job.getSpec().getOutputDir();
         String checkpoint = "%s/checkpoints/step-%08d".formatted(directory, job.getLastCheckpointStep());
-        return List.of(
+        var lines = new ArrayList<>(List.of(
                 "done: %s steps in %s, final loss %.4f".formatted(Quantities.grouped(job.getStep()), Quantities.duration(seconds),
                         job.getLastMetrics().getLoss()),
                 "  metrics     %s/metrics.jsonl%s".formatted(directory, picture ? ", picture: " + directory + "/loss.png" : ""),
-                "  checkpoint  %s".formatted(job.getLastCheckpointStep() > 0 ? checkpoint : "none"));
+                "  checkpoint  %s".formatted(job.getLastCheckpointStep() > 0 ? checkpoint : "none")));
+        if (job.getMemoryCount() > 0) { lines.add(memory(job.getMemoryList())); }
+        return List.copyOf(lines);
     }
 }

@@ -131,6 +131,10 @@ public final class JobClient implements AutoCloseable {
         return refused ? "connection refused" : said;
     }
 
+    public boolean isClosed() {
+        return channel.isShutdown();
+    }
+
     @Override
     public void close() {
         channel.shutdownNow();

@@ -19,7 +19,7 @@ class ResumeIT {
     private static final int STEPS = 24;
 
     @TempDir
-    Path dir;
+    static Path dir;
     private TinyJob job;
     private List<String> undisturbedMetrics;
     private byte[] undisturbedWeights;

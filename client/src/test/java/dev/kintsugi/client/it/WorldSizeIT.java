@@ -17,7 +17,7 @@ class WorldSizeIT {
     private static final int STEPS = 6;
 
     @TempDir
-    Path dir;
+    static Path dir;
     private TinyJob job;
     private Service service;
     private List<String> oneRankMetrics;

@@ -27,7 +27,13 @@ record RootCause(FailureKind kind, String sentence) {
     /// @param evidence in the order in which it came; not empty
     static RootCause of(List<Evidence> evidence) {
         // The first of the most telling kind; a stream keeps the order of what is equal.
-        return tell(evidence.stream().min(Comparator.comparingInt(RootCause::weight)).orElseThrow());
+        return tell(evidence.stream().filter(e -> !hasExplainedItself(e, evidence)).min(Comparator.comparingInt(RootCause::weight)).orElseThrow());
+    }
+
+    /// A rank that reported why it failed exits with a status too, which then says less than its report.
+    private static boolean hasExplainedItself(Evidence e, List<Evidence> evidence) {
+        return e instanceof RankDied d && !d.bySignal()
+                && evidence.stream().anyMatch(other -> other instanceof RankReported r && r.rank() == d.rank());
     }
 
     private static int weight(Evidence e) {

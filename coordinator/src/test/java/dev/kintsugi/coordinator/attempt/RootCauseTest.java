@@ -24,6 +24,13 @@ class RootCauseTest {
     }
 
     @Test
+    void shouldPreferARanksOwnReportOverItsExitStatus() {
+        var reported = new Evidence.RankReported(1, "h", FailureKind.WORLD, "the disk is full.");
+        assertThat(RootCause.of(List.of(new Evidence.RankDied(1, "h", 1, "at Foo.java:30", 0), reported)).sentence())
+                .isEqualTo("rank 1 on host h failed: the disk is full");
+    }
+
+    @Test
     void shouldTellTheFirstOfEqualEvidence() {
         assertThat(RootCause.of(List.of(KILLED, new Evidence.RankDied(0, "h", 143, "", 37))).sentence()).startsWith("rank 1 ");
     }

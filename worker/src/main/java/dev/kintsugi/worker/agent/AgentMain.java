@@ -50,10 +50,13 @@ public final class AgentMain implements Callable<Integer> {
     private boolean exitWithParent;
 
     public static void main(String[] arguments) {
-        System.exit(new CommandLine(new AgentMain()).setExecutionExceptionHandler((e, command, _) -> {
-            command.getErr().println(command.getColorScheme().errorText("agent: " + e.getMessage()));
-            return 1;
-        }).execute(arguments));
+        System.exit(new CommandLine(new AgentMain()).setParameterExceptionHandler((e, _) -> fail(e, CommandLine.ExitCode.USAGE))
+                .setExecutionExceptionHandler((e, _, _) -> fail(e, 1)).execute(arguments));
+    }
+
+    private static int fail(Exception e, int status) {
+        System.err.println("kintsugi agent: " + e.getMessage() + (status == CommandLine.ExitCode.USAGE ? " (kintsugi agent --help)" : ""));
+        return status;
     }
 
     @Override

@@ -17,7 +17,7 @@ import java.util.Optional;
 /// Loads a rank's shard from a checkpoint of any world size.
 ///
 /// A rank verifies, whole, each file that it reads anything from, and no other: with N ranks saved and M resuming that is about N/M
-/// files, and one when M >= N. The pages it then copies rows from are the ones it has digested.
+/// files, and one or two when M > N. The pages it then copies rows from are the ones it has digested.
 public final class CheckpointReader {
     private final CheckpointDirectory checkpoint;
 

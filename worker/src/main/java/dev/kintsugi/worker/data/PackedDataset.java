@@ -29,6 +29,9 @@ public final class PackedDataset {
     /// @throws CallerException if the dataset or the tokenizer is missing or malformed, or too short for one block
     public static Path prepare(DatasetConfig config, Progress progress) {
         DatasetFiles files = DatasetFiles.find(config.datasetName());
+        if (Files.exists(config.outputDir()) && !Files.isDirectory(config.outputDir())) {
+            throw new CallerException("output_dir=%s is not a directory; choose another --output_dir".formatted(config.outputDir()));
+        }
         try (Tokenizer tokenizer = Tokenizer.open(config.tokenizer())) {
             checkTokenizer(config, tokenizer);
             Path target = config.outputDir().resolve("data").resolve(DatasetDigest.of(config, files, tokenizer) + ".tokens");

@@ -26,19 +26,24 @@ final class SpecialTokens {
         return new SpecialTokens(tokenizerFile.toAbsolutePath().getParent());
     }
 
+    /// @throws CallerException if a file names a token that the tokenizer does not have
     OptionalInt eosId(Tokenizer tokenizer) {
-        return id("eos_token", tokenizer);
+        return id("eos_token", tokenizer, true);
     }
 
+    /// Only an empty prompt needs it, so a name that is no token counts as none.
     OptionalInt bosId(Tokenizer tokenizer) {
-        return id("bos_token", tokenizer);
+        return id("bos_token", tokenizer, false);
     }
 
-    private OptionalInt id(String field, Tokenizer tokenizer) {
+    private OptionalInt id(String field, Tokenizer tokenizer, boolean required) {
         for (String name : NAMING) {
             JsonNode token = field(name, field);
             String text = token.isObject() ? token.path("content").asString("") : token.asString("");
-            if (!text.isEmpty()) { return OptionalInt.of(single(name, field, text, tokenizer)); }
+            if (text.isEmpty()) { continue; }
+            int[] ids = tokenizer.encode(text, false);
+            if (ids.length == 1) { return OptionalInt.of(ids[0]); }
+            if (required) { throw noToken(name, field, text, tokenizer); }
         }
         for (String name : NUMBERING) {
             JsonNode id = field(name, field + "_id");
@@ -48,13 +53,9 @@ final class SpecialTokens {
         return OptionalInt.empty();
     }
 
-    private int single(String name, String field, String text, Tokenizer tokenizer) {
-        int[] ids = tokenizer.encode(text, false);
-        if (ids.length != 1) {
-            throw new CallerException("%s: %s=%s is not a token of %s; add it to added_tokens there or correct the name"
-                    .formatted(directory.resolve(name), field, text, tokenizer.file()));
-        }
-        return ids[0];
+    private CallerException noToken(String name, String field, String text, Tokenizer tokenizer) {
+        return new CallerException("%s: %s=%s is not a token of %s; add it to added_tokens there or correct the name"
+                .formatted(directory.resolve(name), field, text, tokenizer.file()));
     }
 
     private JsonNode field(String name, String field) {

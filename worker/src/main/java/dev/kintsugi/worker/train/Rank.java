@@ -135,7 +135,7 @@ final class Rank implements CoordinatorLink.Pulse {
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + CheckpointWriter.snapshotBytes(plan, arguments.rank())
                     + 4L * settings.length() * config.headDim();
             link.send(RankEvent.newBuilder().setPrepared(Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(loop.maxSteps())
-                    .setSamples(data.size()).setMemory(memory(estimate, fixedBytes + arena.highWaterBytes()))));
+                    .setSamples(data.size()).setMemory(memory(estimate, 0))));
             doing = "training";
             loop.run(stepsDone);
             link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, units, tensors))

@@ -167,6 +167,12 @@ class PackedDatasetTest {
                 "vocab_size=100", "8192");
     }
 
+    @Test
+    void shouldRefuseAnOutputDirectoryThatIsAFile() throws IOException {
+        Files.writeString(directory.resolve("taken"), "");
+        refuses(config("taken", 1), "output_dir=", "taken is not a directory");
+    }
+
     private void refuses(DatasetConfig config, String... parts) throws IOException {
         assertThatThrownBy(() -> PackedDataset.prepare(config, QUIET)).isInstanceOf(CallerException.class)
                 .message().contains(parts).doesNotContain("\n");

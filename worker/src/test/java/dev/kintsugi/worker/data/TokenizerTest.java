@@ -20,7 +20,6 @@ class TokenizerTest {
         try (Tokenizer bpe = Tokenizer.open(Fixtures.QUICKSTART); Tokenizer unigram = Tokenizer.open(Fixtures.UNIGRAM)) {
             assertThat(bpe.vocabSize()).isEqualTo(8192);
             assertThat(bpe.eosId()).hasValue(0);
-            assertThat(bpe.bosId()).isEmpty();
             assertThat(bpe.prefix()).isEmpty();
             assertThat(unigram.vocabSize()).isEqualTo(300);
             assertThat(unigram.bosId()).hasValue(1);

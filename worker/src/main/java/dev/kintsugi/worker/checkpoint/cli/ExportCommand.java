@@ -15,7 +15,7 @@ import picocli.CommandLine.Spec;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-@Command(name = "export", mixinStandardHelpOptions = true,
+@Command(name = "export",
         description = "Join the shards of a checkpoint into a model directory that Hugging Face tools load.",
         footer = {"", "Examples:", "  kintsugi checkpoint export out --output_dir my-llama",
                 "  kintsugi checkpoint export out/checkpoints/step-00000250 --output_dir my-llama --max_shard_size 2GB"})
@@ -34,6 +34,9 @@ final class ExportCommand implements Callable<Integer> {
             description = "Directory with tokenizer.json, or that file (default: the tokenizer of the job, if it is still there).")
     private Path tokenizer;
 
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    private boolean help;
+
     @Spec
     private CommandSpec spec;
 
@@ -47,17 +50,17 @@ final class ExportCommand implements Callable<Integer> {
             CheckpointExport.export(checkpoint, tokenizerPath, outputDir, maxBytes, progress::show);
         }
         if (tokenizerPath.isEmpty()) {
-            err.println("kintsugi: exported without a tokenizer, because the job's is not there any more; "
+            err.println("kintsugi: exported without a tokenizer, because the job's was not found; "
                     + "give one with --tokenizer_name DIR");
         }
         spec.commandLine().getOut().printf("%s: exported step %d to %s%n", checkpoint.path(), checkpoint.manifest().step(), outputDir);
         return 0;
     }
 
-    /// The job's tokenizer, or else that of the model it began with; protobuf's JSON may spell a field either way.
+    /// The job's tokenizer, or else that of the model it began with.
     private static Optional<Path> tokenizerOfJob(CheckpointDirectory checkpoint) {
         JsonNode job = new JsonMapper().readTree(checkpoint.manifest().jobConfigJson());
-        for (String field : new String[] {"tokenizer_name", "tokenizerName", "model_name", "modelName"}) {
+        for (String field : new String[] {"tokenizer_name", "model_name"}) {
             String name = job.path(field).asString("");
             if (name.isEmpty()) { continue; }
             Path path = Path.of(name);

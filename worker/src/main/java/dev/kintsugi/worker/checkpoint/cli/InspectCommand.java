@@ -10,7 +10,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-@Command(name = "inspect", mixinStandardHelpOptions = true,
+@Command(name = "inspect",
         description = "Show what a checkpoint holds: step, ranks, tensors, shards, sizes. Reads the manifest only.",
         footer = {"", "Examples:", "  kintsugi checkpoint inspect out",
                 "  kintsugi checkpoint inspect out/checkpoints/step-00000250 --json"})
@@ -20,6 +20,9 @@ final class InspectCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Print one JSON object instead of tables.")
     private boolean json;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    private boolean help;
 
     @Spec
     private CommandSpec spec;

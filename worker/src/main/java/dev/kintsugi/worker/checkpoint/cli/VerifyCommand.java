@@ -9,16 +9,20 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-@Command(name = "verify", mixinStandardHelpOptions = true,
+@Command(name = "verify",
         description = {"Read every file of a checkpoint and compare its size, SHA-256 and tensors with the manifest.",
                 "Exit status 1 if any is bad."},
         footer = {"", "Example:", "  kintsugi checkpoint verify out/checkpoints/step-00000250"})
 final class VerifyCommand implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", description = "A checkpoint, a checkpoints directory or an output_dir.")
     private Path dir;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    private boolean help;
 
     @Spec
     private CommandSpec spec;

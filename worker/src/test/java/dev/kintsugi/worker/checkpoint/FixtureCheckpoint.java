@@ -1,0 +1,72 @@
+package dev.kintsugi.worker.checkpoint;
+
+import dev.kintsugi.proto.v1.CheckpointVote;
+import dev.kintsugi.proto.v1.ShardFile;
+import dev.kintsugi.sharding.architecture.LlamaConfigParser;
+import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.sharding.manifest.CheckpointLayout;
+import dev.kintsugi.sharding.manifest.Manifests;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.checkpoint.weights.HuggingFaceWeights;
+import dev.kintsugi.worker.memory.ShardBuffers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+
+/// Turns a Hugging Face model into a committed checkpoint, for `src/test/python/check_checkpoint.py`. The first moments are the weights
+/// themselves and the second ones zero, so that the optimizer's files can be checked too.
+public final class FixtureCheckpoint {
+    private FixtureCheckpoint() {}
+
+    /// Arguments: model directory, output directory, world size, step.
+    public static void main(String[] args) throws Exception {
+        System.out.println(save(Path.of(args[0]), Path.of(args[1]), Integer.parseInt(args[2]), Long.parseLong(args[3])));
+    }
+
+    static Path save(Path modelDir, Path outputDir, int worldSize, long step) throws Exception {
+        String config = Files.readString(modelDir.resolve("config.json"));
+        var model = LlamaModelSpec.of(LlamaConfigParser.parse(config, "config.json"));
+        ShardPlan plan = ShardPlanner.plan(model, worldSize);
+        var files = new ArrayList<ShardFile>();
+        try (var weights = HuggingFaceWeights.open(modelDir, model)) {
+            for (int rank = 0; rank < worldSize; rank++) { files.addAll(save(weights, plan, rank, outputDir, step)); }
+        }
+        Path dir = outputDir.resolve(CheckpointLayout.CHECKPOINTS).resolve(CheckpointLayout.stepDirectory(step));
+        Files.writeString(dir.resolve(CheckpointLayout.MANIFEST),
+                Manifests.toJson(Manifests.of("0.1.0", plan, config, "{}", SavedModel.training(step), files)));
+        return dir;
+    }
+
+    private static List<ShardFile> save(HuggingFaceWeights weights, ShardPlan plan, int rank, Path outputDir, long step)
+            throws Exception {
+        var vote = new AtomicReference<CheckpointVote>();
+        try (Arena arena = Arena.ofShared(); var writer = new CheckpointWriter(outputDir, plan, rank)) {
+            List<MemorySegment> shards = plan.units().stream().map(u -> shard(weights, u, rank, arena)).toList();
+            List<MemorySegment> zeros = shards.stream().map(s -> arena.allocate(s.byteSize())).toList();
+            writer.save(new ShardBuffers(plan, rank, shards, shards, zeros), SavedModel.training(step), vote::set);
+            writer.awaitIdle();
+        }
+        if (!vote.get().getFailure().isEmpty()) { throw new IllegalStateException(vote.get().getFailure()); }
+        return vote.get().getFilesList();
+    }
+
+    private static MemorySegment shard(HuggingFaceWeights weights, UnitPlan unit, int rank, Arena arena) {
+        MemorySegment shard = arena.allocate(unit.shardNumel(rank) * Float.BYTES, 64);
+        for (int i = 0; i < unit.parameters().size(); i++) {
+            ParameterSpec p = unit.parameters().get(i).spec();
+            MemorySegment whole = arena.allocate(p.numel() * Float.BYTES, 64);
+            weights.read(p, whole, 0);
+            var rows = unit.rowShards(rank).get(i);
+            MemorySegment.copy(whole, rows.firstRow() * rows.rowNumel() * Float.BYTES, shard, rows.shardOffset() * Float.BYTES,
+                    rows.numel() * Float.BYTES);
+        }
+        return shard;
+    }
+}

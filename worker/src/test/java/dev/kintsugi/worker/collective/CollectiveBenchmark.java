@@ -1,0 +1,99 @@
+package dev.kintsugi.worker.collective;
+
+import dev.kintsugi.sharding.architecture.InitRule;
+import dev.kintsugi.sharding.architecture.ModelSpec;
+import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.sharding.architecture.UnitSpec;
+import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.collective.GroupConfig.Transport;
+import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/// All-gather and reduce-scatter between processes of this host, in GB/s of unsharded bytes, as PyTorch's peers count them
+/// (`all_gather_into_tensor` and `reduce_scatter_tensor` over gloo, the same sizes and repetitions). No JMH: the unit is a group of
+/// processes. Arguments: transport and world size; or what it passes to the processes it starts.
+public final class CollectiveBenchmark {
+    private static final int WARM_UP = 20;
+
+    private CollectiveBenchmark() {}
+
+    public static void main(String[] arguments) throws Exception {
+        if (arguments.length == 2) {
+            start(Transport.valueOf(arguments[0]), Integer.parseInt(arguments[1]));
+            return;
+        }
+        int worldSize = Integer.parseInt(arguments[2]);
+        try (var group = CollectiveGroups.open(new GroupConfig("benchmark", 1, Integer.parseInt(arguments[1]), worldSize,
+                Transport.valueOf(arguments[0]), Path.of(arguments[3]), Path.of(arguments[4]), List.of(arguments[5].split(",")),
+                Duration.ofSeconds(60)))) {
+            for (int mib : new int[] {1, 16, 64}) { measure(group, mib); }
+        }
+    }
+
+    private static void start(Transport transport, int worldSize) throws IOException, InterruptedException {
+        try (var groups = new TestGroups()) {
+            GroupConfig config = groups.config(transport, 0, worldSize, Duration.ofSeconds(60));
+            var ranks = new ArrayList<Process>();
+            for (int r = 0; r < worldSize; r++) {
+                ranks.add(new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx128m", "-XX:+UseSerialGC",
+                        "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "--add-exports",
+                        "java.base/jdk.internal.misc=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), CollectiveBenchmark.class.getName(),
+                        transport.name(), Integer.toString(r), Integer.toString(worldSize), config.shmDirectory().toString(),
+                        config.aeronDirectory().toString(), String.join(",", config.dataEndpoints())).redirectOutput(Redirect.INHERIT)
+                        .redirectError(Redirect.DISCARD).start());
+            }
+            for (Process p : ranks) { p.waitFor(); }
+        }
+    }
+
+    private static void measure(CollectiveGroup group, int mib) {
+        UnitPlan unit = unit(group.worldSize(), mib << 18);
+        var full = group.gatherBuffer("full", 4 * unit.unshardedNumel());
+        var gradient = group.gradientBuffer("gradient", 4 * unit.unshardedNumel());
+        try (var arena = Arena.ofConfined()) {
+            MemorySegment shard = arena.allocate(4 * unit.shardNumel(group.rank()), 64);
+            for (long i = 0; i < unit.unshardedNumel(); i++) { gradient.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1); }
+            double gather = gigabytesPerSecond(group, mib, () -> group.allGather(unit, shard, full));
+            double reduce = gigabytesPerSecond(group, mib, () -> group.reduceScatter(unit, gradient, shard));
+            check(group, mib, shard);
+            if (group.rank() == 0) { System.out.printf(Locale.ROOT, "%d MiB: all-gather %.2f GB/s, reduce-scatter %.2f GB/s%n", mib, gather, reduce); }
+        }
+    }
+
+    private static UnitPlan unit(int worldSize, long numel) {
+        var parameter = new ParameterSpec("w", List.of(1024L, numel / 1024), new InitRule.Constant(0), true);
+        return ShardPlanner.plan(new ModelSpec(null, List.of(new UnitSpec("w", UnitSpec.Kind.BLOCK, List.of(parameter)))), worldSize).units().getFirst();
+    }
+
+    private static double gigabytesPerSecond(CollectiveGroup group, int mib, Runnable collective) {
+        for (int i = 0; i < WARM_UP; i++) { collective.run(); }
+        group.barrier("warm");
+        int count = count(mib);
+        long startNs = System.nanoTime();
+        for (int i = 0; i < count; i++) { collective.run(); }
+        group.barrier("timed");
+        return (double) mib * (1 << 20) * count / (System.nanoTime() - startNs);
+    }
+
+    private static int count(int mib) {
+        return Math.max(4, 256 / mib);
+    }
+
+    /// Every reduction added a one from every rank.
+    private static void check(CollectiveGroup group, int mib, MemorySegment shard) {
+        float expected = (WARM_UP + count(mib)) * group.worldSize();
+        for (long i = 0; i < shard.byteSize() / 4; i++) {
+            float actual = shard.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+            if (actual != expected) { throw new AssertionError("element %d: %s instead of %s".formatted(i, actual, expected)); }
+        }
+    }
+}
