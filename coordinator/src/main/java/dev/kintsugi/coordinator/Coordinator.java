@@ -105,7 +105,8 @@ public final class Coordinator implements AutoCloseable {
         // Streams last as long as agents, ranks and jobs do, so nothing here may time out or count their bytes.
         return Server.builder().http(new InetSocketAddress(settings.host(), settings.port())).service(grpc)
                 .workerGroup(io, false).requestTimeout(Duration.ZERO)
-                .maxRequestLength(0).meterRegistry(new CompositeMeterRegistry()).idleTimeout(Duration.ZERO).gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(2))
+                .maxRequestLength(0).meterRegistry(new CompositeMeterRegistry()).idleTimeout(Duration.ZERO)
+                .gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(2))
                 .build();
     }
 

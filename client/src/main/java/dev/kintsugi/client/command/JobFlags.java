@@ -6,7 +6,6 @@ import dev.kintsugi.client.spec.JobFields;
 import dev.kintsugi.client.spec.UsageException;
 import dev.kintsugi.proto.v1.JobSpec;
 import java.io.PrintStream;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

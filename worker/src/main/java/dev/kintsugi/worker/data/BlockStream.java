@@ -1,6 +1,5 @@
 package dev.kintsugi.worker.data;
 
-import dev.kintsugi.worker.failure.CallerException;
 import java.util.function.Consumer;
 
 /// The tokens of a dataset in blocks, one after another, for evaluation: nothing is added to the documents' tokens.

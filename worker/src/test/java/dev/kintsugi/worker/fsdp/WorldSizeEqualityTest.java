@@ -84,7 +84,8 @@ class WorldSizeEqualityTest {
     private static Outcome rank(ShardPlan plan, int rank, boolean checkpointing, Path shm) {
         LlamaConfig config = plan.model().config();
         Kernels kernels = new ReferenceKernels();
-        var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(), Duration.ofSeconds(30)));
+        var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(),
+                GroupConfig.Transport.SHM, shm, shm, List.of(), Duration.ofSeconds(30)));
         try (group; var tensors = new RankTensors(plan, rank); Arena tables = Arena.ofShared();
                 StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, checkpointing, 0))) {
             var units = new UnshardedUnits(plan, group);

@@ -99,7 +99,8 @@ class CommandsTest {
             refuses(1, List.of(copy.resolve(name).toString()), "generate", "--model", copy.toString(), "--prompt", "a");
         }
         Path copy = ModelFixture.copyTo(directory.resolve("shape"));
-        Files.writeString(copy.resolve("config.json"), Files.readString(copy.resolve("config.json")).replace("\"intermediate_size\": 48", "\"intermediate_size\": 56"));
+        Files.writeString(copy.resolve("config.json"), Files.readString(copy.resolve("config.json"))
+                .replace("\"intermediate_size\": 48", "\"intermediate_size\": 56"));
         refuses(1, List.of("model.safetensors", "mlp", "[48, 32]", "[56, 32]"), "eval", "--model", copy.toString(), "--dataset", TEXT);
         Path checkpoint = Files.createDirectories(directory.resolve("out/checkpoints")).getParent();
         refuses(1, List.of("kintsugi checkpoint export"), "eval", "--model", checkpoint.toString(), "--dataset", TEXT);
