@@ -35,10 +35,10 @@ class RecoveryFaultIT {
     @Test
     void shouldGoOnFromTheLastCheckpointWhenARankIsKilled() throws Exception {
         Path undisturbed = dir.resolve("undisturbed");
-        Cli.run(dir, job.train(undisturbed, 30, "--coordinator", service.address(), "--world_size", "2")).ok();
+        Cli.run(dir, job.train(undisturbed, 16, "--coordinator", service.address(), "--world_size", "2")).ok();
         Path output = dir.resolve("killed");
-        Process watching = start(output, 30);
-        awaitStep(output, 9);
+        Process watching = start(output, 16);
+        awaitStep(output, 6);
         ProcessHandle victim = service.ranks().getLast();
         List<ProcessHandle> both = service.ranks();
         victim.destroyForcibly();

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// All nine pairs with `-Dgrid=full`.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ResumeIT {
-    private static final int STEPS = 24;
+    private static final int STEPS = 16;
 
     @TempDir
     static Path dir;
@@ -53,11 +53,11 @@ class ResumeIT {
         assertThat(TinyJob.weights(output)).as("seed=%d", seed).isEqualTo(undisturbedWeights);
     }
 
-    /// SIGKILL to the command and everything it started, once `steps` steps are in metrics.jsonl.
+    /// SIGKILL to the command and everything it started, once `steps` steps are in metrics.jsonl and there is a checkpoint to go on from.
     private void killAfter(int steps, Path output, List<String> arguments) throws Exception {
         Process process = Cli.start(dir, dir.resolve("killed.out"), dir.resolve("killed.err"), arguments);
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
-        while (TinyJob.metricsLines(output) < steps) {
+        while (TinyJob.metricsLines(output) < steps || !TinyJob.hasCheckpoint(output)) {
             if (System.nanoTime() > deadline || !process.isAlive()) { throw new AssertionError("step %d was not reached".formatted(steps)); }
             TimeUnit.MILLISECONDS.sleep(5);
         }

@@ -9,6 +9,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /// A job small enough for tests: a Llama of 3 blocks whose rows do not divide by 3 or 4, on real text, 12 micro-batches a step.
 record TinyJob(Path dir) {
@@ -56,6 +57,13 @@ record TinyJob(Path dir) {
             return Files.exists(file) ? (int) Files.readString(file, StandardCharsets.UTF_8).lines().count() : 0;
         } catch (IOException e) {
             return 0;
+        }
+    }
+
+    static boolean hasCheckpoint(Path output) throws IOException {
+        if (!Files.isDirectory(output.resolve("checkpoints"))) { return false; }
+        try (Stream<Path> steps = Files.list(output.resolve("checkpoints"))) {
+            return steps.anyMatch(s -> Files.exists(s.resolve("manifest.json")));
         }
     }
 
