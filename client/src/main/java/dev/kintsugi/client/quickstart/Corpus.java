@@ -15,8 +15,8 @@ import java.util.zip.ZipFile;
 /// @param prompt what a sample of the trained model may begin with
 record Corpus(String description, String prompt) {
     private static final String PACKAGES = "java.base/java/";
-    /// The few giants would be a third of all text.
-    private static final long LARGEST_FILE_BYTES = 64 << 10;
+    /// Small files: many of them, soon read, and not a few giants for half of the text.
+    private static final long LARGEST_FILE_BYTES = 16 << 10;
     private static final long MOST_BYTES = 20 << 20;
 
     /// Writes one file a document under `directory`.

@@ -85,7 +85,7 @@ public final class Quickstart {
     private List<String> train(int ranks) {
         return List.of("train", "--local", text(ranks), "--config_name", directory.config().toString(), "--tokenizer_name",
                 directory.tokenizer().toString(), "--dataset_name", directory.data().toString(), "--output_dir", directory.run().toString(),
-                "--max_length", "256", "--per_device_train_batch_size", "2", "--microbatches_per_step", text(plan.microbatches()),
+                "--max_length", "256", "--per_device_train_batch_size", "1", "--microbatches_per_step", text(plan.microbatches()),
                 "--max_steps", text(plan.steps()), "--learning_rate", "3e-3", "--lr_scheduler_type", "cosine", "--warmup_steps",
                 text(plan.warmupSteps()), "--weight_decay", "0.01", "--adam_beta2", "0.95", "--save_steps", text(plan.saveSteps()),
                 "--logging_steps", text(plan.loggingSteps()));
