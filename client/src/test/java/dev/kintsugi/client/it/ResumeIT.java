@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// All nine pairs with `-Dgrid=full`.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ResumeIT {
-    private static final int STEPS = 16;
+    private static final int STEPS = 24;
 
     @TempDir
     static Path dir;
