@@ -13,7 +13,7 @@ import picocli.CommandLine.Option;
         description = "Train a small Llama on this machine, from nothing to a generated text, showing each command.",
         footer = {"", "Examples:", "  kintsugi quickstart", "  kintsugi quickstart --ranks 4 --steps 800 --output_dir /data/first"})
 public final class QuickstartCommand implements Callable<Integer> {
-    @Option(names = "--steps", paramLabel = "N", defaultValue = "300", description = "Optimizer steps; default 300.")
+    @Option(names = "--steps", paramLabel = "N", defaultValue = "400", description = "Optimizer steps; default 400.")
     private int steps;
 
     @Option(names = "--ranks", paramLabel = "N", defaultValue = "2", description = "Processes that share the model; default 2.")

@@ -44,8 +44,6 @@ public record BorrowedFlag(String name, List<String> harmless, String text, Stri
                         "is not available yet: pretraining uses no chat template; write none or leave it out"),
                 either("splits", List.of("train"), "all files of dataset_name are the training split",
                         "is not available yet; name the training files alone with --dataset_name"),
-                either("save_strategy", List.of("steps"), "checkpoints are always made by steps",
-                        "is not available yet; use --save_steps (0: only at the end)"),
                 either("packing_strategy", List.of("wrapped"), "it is the only packing so far",
                         "is not available yet; write wrapped or leave it out"),
                 either("report_to", List.of("none"), "metrics always go to output_dir/metrics.jsonl",

@@ -15,7 +15,9 @@ import dev.kintsugi.proto.v1.RankMemory;
 import dev.kintsugi.proto.v1.StartRanks;
 import dev.kintsugi.proto.v1.StopAttempt;
 import dev.kintsugi.proto.v1.StopRank;
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -90,7 +92,8 @@ public final class Gang {
 
     private static MemoryEstimate estimate(JobSpec spec, AttemptStart start, int rank) {
         var estimate = MemoryEstimator.estimate(start.model().plan(), rank, spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(),
-                spec.getGradientCheckpointing());
+                spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
+                !spec.getSaveStrategy().equals("no"));
         var message = MemoryEstimate.newBuilder().setRank(rank).setTotalBytes(estimate.totalBytes());
         estimate.items().forEach(i -> message.addItems(MemoryItem.newBuilder().setPurpose(i.purpose()).setBytes(i.bytes())));
         return message.build();

@@ -4,6 +4,7 @@ import static dev.kintsugi.coordinator.job.InvalidJobException.require;
 
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.ShardingStrategy;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -49,11 +50,16 @@ final class JobSpecDefaults {
         if (!spec.hasOptim()) { spec.setOptim("adamw_torch"); }
         if (!spec.hasSeed()) { spec.setSeed(42); }
         if (!spec.hasGradientCheckpointing()) { spec.setGradientCheckpointing(false); }
+        if (!spec.hasActivationCheckpointing()) {
+            ActivationCheckpointing kept = spec.getGradientCheckpointing() ? ActivationCheckpointing.FULL : ActivationCheckpointing.NONE;
+            spec.setActivationCheckpointing(kept.flag());
+        }
         if (!spec.hasBf16()) { spec.setBf16(false); }
     }
 
     private static void fillReporting(JobSpec.Builder spec) {
         if (!spec.hasLoggingSteps()) { spec.setLoggingSteps(10); }
+        if (!spec.hasSaveStrategy()) { spec.setSaveStrategy("steps"); }
         if (!spec.hasSaveSteps()) { spec.setSaveSteps(500); }
     }
 

@@ -5,6 +5,8 @@ import static dev.kintsugi.coordinator.job.InvalidJobException.require;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.proto.v1.Transport;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
+import java.util.Arrays;
 import java.util.List;
 
 /// What can be said about a spec without looking at storage. Pure. Absent fields pass: their defaults are right.
@@ -12,6 +14,9 @@ final class JobSpecRules {
     private static final int WORLD_SIZE_MAX = 1 << 16;
     private static final List<String> SCHEDULES = List.of("linear", "cosine", "constant", "constant_with_warmup");
     private static final List<String> OPTIMIZERS = List.of("adamw_torch", "adamw_torch_fused");
+
+    private static final List<String> SAVE_STRATEGIES = List.of("steps", "no");
+    private static final List<String> CHECKPOINTING = Arrays.stream(ActivationCheckpointing.values()).map(ActivationCheckpointing::flag).toList();
 
     private JobSpecRules() {}
 
@@ -21,6 +26,7 @@ final class JobSpecRules {
         checkBatch(spec);
         checkLength(spec);
         checkOptimizer(spec);
+        checkMemory(spec);
         checkReporting(spec);
         checkPlacement(spec);
         checkNotBuiltYet(spec);
@@ -76,9 +82,20 @@ final class JobSpecRules {
         inRange("--max_grad_norm", spec.hasMaxGradNorm(), spec.getMaxGradNorm(), 0, Double.MAX_VALUE);
     }
 
+    private static void checkMemory(JobSpec spec) {
+        String kept = spec.getActivationCheckpointing();
+        require(!spec.hasActivationCheckpointing() || CHECKPOINTING.contains(kept), "--activation_checkpointing=%s is unknown; use one of %s",
+                kept, String.join(", ", CHECKPOINTING));
+        boolean full = !spec.hasActivationCheckpointing() || kept.equals(ActivationCheckpointing.FULL.flag());
+        require(!spec.getGradientCheckpointing() || full,
+                "--gradient_checkpointing True means --activation_checkpointing full, not %s; leave one of them out", kept);
+    }
+
     private static void checkReporting(JobSpec spec) {
         atLeast("--logging_steps", spec.hasLoggingSteps(), spec.getLoggingSteps(), 1);
         atLeast("--save_steps", spec.hasSaveSteps(), spec.getSaveSteps(), 0);
+        require(!spec.hasSaveStrategy() || SAVE_STRATEGIES.contains(spec.getSaveStrategy()), "--save_strategy=%s is unknown; use one of %s",
+                spec.getSaveStrategy(), String.join(", ", SAVE_STRATEGIES));
         atLeast("--save_total_limit", spec.hasSaveTotalLimit(), spec.getSaveTotalLimit(), 1);
     }
 
@@ -93,7 +110,6 @@ final class JobSpecRules {
     }
 
     private static void checkNotBuiltYet(JobSpec spec) {
-        require(!spec.getBf16(), "--bf16 true is not available yet; leave it out to train in fp32");
         require(!spec.hasPacking() || spec.getPacking(),
                 "--packing false is not supported for pretraining; leave it out to pack samples");
     }

@@ -46,7 +46,10 @@ class JobSpecRulesTest {
                 mistake("--threads=0", s -> s.setThreads(0)), mistake("--max_restarts=-1", s -> s.setMaxRestarts(-1)),
                 mistake("--ddp_timeout=0", s -> s.setDdpTimeout(0)), mistake("--transport=9 is unknown", s -> s.setTransportValue(9)),
                 mistake("--sharding_strategy=NO_SHARD is not available yet", s -> s.setShardingStrategy(ShardingStrategy.NO_SHARD)),
-                mistake("--bf16 true is not available yet", s -> s.setBf16(true)),
+                mistake("--activation_checkpointing=some is unknown; use one of none, selective, full", s -> s.setActivationCheckpointing("some")),
+                mistake("--gradient_checkpointing True means --activation_checkpointing full, not none",
+                        s -> s.setGradientCheckpointing(true).setActivationCheckpointing("none")),
+                mistake("--save_strategy=epoch is unknown; use one of steps, no", s -> s.setSaveStrategy("epoch")),
                 mistake("--packing false is not supported", s -> s.setPacking(false)));
     }
 

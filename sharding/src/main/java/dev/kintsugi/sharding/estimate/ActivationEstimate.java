@@ -1,6 +1,8 @@
 package dev.kintsugi.sharding.estimate;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 
 /// Bytes of the step arena for one micro-batch of B sequences of T tokens: not an upper bound but the number itself, since the arena
 /// is a stack and every allocation's size and order follow from shapes. The layout, bottom to top:
@@ -8,13 +10,13 @@ import dev.kintsugi.sharding.architecture.LlamaConfig;
 /// ```
 /// dStream (N, C)  ids (N)  labels (N)            fixed                        N = B T rows
 /// embedding (N, C)
-/// block 0 .. L-1                                 what backward needs of each; with checkpointing just its output (N, C)
+/// block 0 .. L-1                                 what backward needs of each; with full checkpointing just its output (N, C)
 /// then, in turn: forward scratch, one loss chunk, the backward pass of one block
 /// ```
-/// All tensors are f32 (token ids and labels i32, as wide). Each is rounded up to 64 bytes, as the arena does.
+/// Values are of the compute dtype; statistics and kernel scratch f32, ids and labels i32. Each tensor is rounded up to 64 bytes, as the
+/// arena does.
 public final class ActivationEstimate {
     private static final long ALIGNMENT = 64;
-    private static final long ELEMENT_BYTES = 4;
 
     private final long N;
     private final long C;
@@ -23,10 +25,11 @@ public final class ActivationEstimate {
     private final long F;
     private final long V;
     private final long blocks;
+    private final long valueBytes;
     private final long logSumExp;
     private final long attentionScratch;
 
-    private ActivationEstimate(LlamaConfig c, long B, long T, long attentionScratch) {
+    private ActivationEstimate(LlamaConfig c, long B, long T, DType dtype, long attentionScratch) {
         this.N = B * T;
         this.C = c.hiddenSize();
         this.queries = c.queryDim();
@@ -34,85 +37,104 @@ public final class ActivationEstimate {
         this.F = c.intermediateSize();
         this.V = c.vocabSize();
         this.blocks = c.numHiddenLayers();
-        this.logSumExp = tensor(N * c.numAttentionHeads());
-        this.attentionScratch = tensor(attentionScratch);
+        this.valueBytes = dtype.bytes();
+        this.logSumExp = statistic(N * c.numAttentionHeads());
+        this.attentionScratch = statistic(attentionScratch);
     }
 
     /// The arena's high-water mark of a training step.
     ///
-    /// @param checkpointing whether blocks keep their output only, and run forward again before their backward pass
-    public static long stepArenaBytes(LlamaConfig c, long B, long T, boolean checkpointing) {
+    /// @param dtype of values
+    public static long stepArenaBytes(LlamaConfig c, long B, long T, DType dtype, ActivationCheckpointing checkpointing) {
         long scratch = ScratchSizes.attentionNumel(B, T, T, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
-        return stepArenaBytes(c, B, T, checkpointing, scratch);
+        return stepArenaBytes(c, B, T, dtype, checkpointing, scratch);
     }
 
     /// For kernels that want another amount of scratch, such as none.
     ///
     /// @param attentionScratch elements
-    public static long stepArenaBytes(LlamaConfig c, long B, long T, boolean checkpointing, long attentionScratch) {
-        return new ActivationEstimate(c, B, T, attentionScratch).total(checkpointing);
+    public static long stepArenaBytes(LlamaConfig c, long B, long T, DType dtype, ActivationCheckpointing checkpointing, long attentionScratch) {
+        return new ActivationEstimate(c, B, T, dtype, attentionScratch).total(checkpointing);
     }
 
     /// Enough for a forward pass without gradients of one sequence whose last T of S positions are new: ids, labels, one tensor
     /// for the residual stream, then one block at a time, then logits of `logitRows` rows at a time.
-    static long forwardArenaBytes(LlamaConfig c, long T, long S, long logitRows) {
+    static long forwardArenaBytes(LlamaConfig c, long T, long S, DType dtype, long logitRows) {
         long scratch = ScratchSizes.attentionNumel(1, T, S, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
-        var e = new ActivationEstimate(c, 1, T, scratch);
-        long head = tensor(logitRows * e.C) + tensor(logitRows) + tensor(logitRows * e.V);
-        return 2 * tensor(T) + e.stream() + Math.max(e.forwardPeak(), head);
+        var e = new ActivationEstimate(c, 1, T, dtype, scratch);
+        long head = e.value(logitRows * e.C) + statistic(logitRows) + e.value(logitRows * e.V);
+        return 2 * statistic(T) + e.stream() + Math.max(e.forwardPeak(false), head);
     }
 
-    private long total(boolean checkpointing) {
-        long kept = checkpointing ? stream() : keptByBlock();
+    private long total(ActivationCheckpointing checkpointing) {
+        boolean full = checkpointing == ActivationCheckpointing.FULL;
+        boolean norms = checkpointing == ActivationCheckpointing.NONE;
+        long kept = full ? stream() : keptByBlock(norms);
         long beforeLastBlock = fixed() + stream() + (blocks - 1) * kept;
-        long forward = beforeLastBlock + forwardPeak();
+        long forward = beforeLastBlock + forwardPeak(norms);
         long loss = beforeLastBlock + kept + lossChunk();
         // A checkpointed block runs again above its own output, which is still there.
-        long backward = beforeLastBlock + (checkpointing ? stream() : 0) + backwardPeak();
+        long backward = beforeLastBlock + (full ? stream() : 0) + backwardPeak(norms);
         return Math.max(forward, Math.max(loss, backward));
     }
 
     private long fixed() {
-        return stream() + 2 * tensor(N);
+        return stream() + 2 * statistic(N);
     }
 
     private long stream() {
-        return tensor(N * C);
+        return value(N * C);
     }
 
-    /// Output, first norm and its rstd, q, k, v, attention's output and its log-sum-exp.
-    private long keptByAttention() {
-        return stream() + stream() + tensor(N) + tensor(N * queries) + 2 * tensor(N * keyValues) + tensor(N * queries) + logSumExp;
+    private long norm(boolean kept) {
+        return kept ? stream() : 0;
     }
 
-    /// Middle of the block, second norm and its rstd; gate, up and their product.
-    private long keptByMlp() {
-        return 2 * stream() + tensor(N) + 3 * tensor(N * F);
+    /// Output; q, k, v; rstd and the norm.
+    private long keptByProjections(boolean norms) {
+        return stream() + value(N * queries) + 2 * value(N * keyValues) + statistic(N) + norm(norms);
     }
 
-    private long keptByBlock() {
-        return keptByAttention() + keptByMlp();
+    /// The same, attention's output and its log-sum-exp.
+    private long keptByAttention(boolean norms) {
+        return keptByProjections(norms) + value(N * queries) + logSumExp;
     }
 
-    private long forwardPeak() {
-        return Math.max(keptByAttention() + attentionScratch, keptByBlock());
+    /// The same, the middle of the block, gate, up, rstd and the norm.
+    private long keptByBlock(boolean norms) {
+        return keptByAttention(norms) + stream() + 2 * value(N * F) + statistic(N) + norm(norms);
     }
 
-    /// The MLP's part holds the gradient of the product, then of the norm; attention's those of its output and of q, k, v, and above
-    /// them first scratch, then the norm's gradient.
-    private long backwardPeak() {
-        long mlp = Math.max(tensor(N * F), stream());
-        long attention = 2 * tensor(N * queries) + 2 * tensor(N * keyValues) + Math.max(attentionScratch, stream());
-        return keptByBlock() + Math.max(mlp, attention);
+    private long forwardPeak(boolean norms) {
+        long projections = keptByProjections(norms) + norm(!norms);
+        long mlp = keptByBlock(norms) + Math.max(norm(!norms), value(N * F));
+        return Math.max(Math.max(projections, keptByAttention(norms) + attentionScratch), mlp);
     }
 
-    /// Norm and rstd, logits, gradient of the norm.
+    /// The MLP's part holds the gradient of the product, then the norm and its gradient; attention's those of its output and of q, k, v,
+    /// and above them first scratch, then the norm.
+    private long backwardPeak(boolean norms) {
+        long mlp = Math.max(value(N * F), norm(!norms));
+        long attention = 2 * value(N * queries) + 2 * value(N * keyValues) + Math.max(attentionScratch, norm(!norms));
+        return keptByBlock(norms) + Math.max(mlp, attention);
+    }
+
+    /// Norm and rstd, logits; the norm's gradient takes its place.
     private long lossChunk() {
         long rows = LossChunks.rows(N, V);
-        return 2 * tensor(rows * C) + tensor(rows) + tensor(rows * V);
+        return value(rows * C) + statistic(rows) + value(rows * V);
     }
 
-    private static long tensor(long numel) {
-        return Math.ceilDiv(numel * ELEMENT_BYTES, ALIGNMENT) * ALIGNMENT;
+    private long value(long numel) {
+        return roundUp(numel * valueBytes);
+    }
+
+    /// Ids and labels are as wide.
+    private static long statistic(long numel) {
+        return roundUp(numel * DType.F32.bytes());
+    }
+
+    private static long roundUp(long bytes) {
+        return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
     }
 }

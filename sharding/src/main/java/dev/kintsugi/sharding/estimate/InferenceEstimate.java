@@ -1,5 +1,6 @@
 package dev.kintsugi.sharding.estimate;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 
 /// Step memory of inference: one sequence, evaluated at once or generated through a key/value cache.
@@ -10,9 +11,9 @@ public final class InferenceEstimate {
     private InferenceEstimate() {}
 
     /// Bytes that suffice for every call on sequences of up to `positions` tokens.
-    public static long arenaBytes(LlamaConfig c, long positions) {
+    public static long arenaBytes(LlamaConfig c, long positions, DType dtype) {
         long appended = Math.min(APPEND_ROWS, positions);
-        long alone = ActivationEstimate.forwardArenaBytes(c, positions, positions, LossChunks.rows(positions, c.vocabSize()));
-        return Math.max(alone, ActivationEstimate.forwardArenaBytes(c, appended, positions, 1));
+        long alone = ActivationEstimate.forwardArenaBytes(c, positions, positions, dtype, LossChunks.rows(positions, c.vocabSize()));
+        return Math.max(alone, ActivationEstimate.forwardArenaBytes(c, appended, positions, dtype, 1));
     }
 }

@@ -3,6 +3,7 @@ package dev.kintsugi.sharding.estimate;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.sharding.program.BufferPlan;
 import java.util.List;
 
@@ -11,7 +12,7 @@ import java.util.List;
 /// ```
 /// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    D head size
 /// master weights 4P   gradients 4P   moments 8P   checkpoint snapshot 12P (weights and moments, written in the background)
-/// unsharded slots: two that units rotate through, one for gradients (and one of each for a tied embedding)
+/// unsharded slots: two that units rotate through, in the compute dtype, one f32 for gradients (and one of each for a tied embedding)
 /// rotary tables 4 T D   step arena: ActivationEstimate
 /// ```
 public final class MemoryEstimator {
@@ -32,13 +33,18 @@ public final class MemoryEstimator {
 
     /// @param B samples of a micro-batch
     /// @param T tokens of a sample
-    public static Estimate estimate(ShardPlan plan, int rank, long B, long T, boolean checkpointing) {
+    /// @param dtype of gathered weights and of values
+    /// @param saves whether checkpoints are written
+    public static Estimate estimate(ShardPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
+            boolean saves) {
         LlamaConfig config = plan.model().config();
+        BufferPlan buffers = BufferPlan.of(plan);
         long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
         return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("gradients", shardBytes),
                 new Item("AdamW moments", 2 * shardBytes),
-                new Item("unsharded units", BufferPlan.of(plan).totalNumel() * DType.F32.bytes()),
-                new Item("checkpoint snapshot", 3 * shardBytes), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
-                new Item("activations", ActivationEstimate.stepArenaBytes(config, B, T, checkpointing))));
+                new Item("unsharded units", buffers.totalGatherNumel() * dtype.bytes()),
+                new Item("unsharded gradients", buffers.totalGradientNumel() * DType.F32.bytes()),
+                new Item("checkpoint snapshot", saves ? 3 * shardBytes : 0), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
+                new Item("activations", ActivationEstimate.stepArenaBytes(config, B, T, dtype, checkpointing))));
     }
 }

@@ -45,8 +45,13 @@ public record BufferPlan(List<Long> gatherSlotNumel, List<Long> gradientSlotNume
         return sizes;
     }
 
-    /// Elements of all slots of both kinds.
-    public long totalNumel() {
-        return gatherSlotNumel.stream().mapToLong(n -> n).sum() + gradientSlotNumel.stream().mapToLong(n -> n).sum();
+    /// Elements of all gather slots.
+    public long totalGatherNumel() {
+        return gatherSlotNumel.stream().mapToLong(n -> n).sum();
+    }
+
+    /// Elements of all gradient slots.
+    public long totalGradientNumel() {
+        return gradientSlotNumel.stream().mapToLong(n -> n).sum();
     }
 }

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.autograd;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
@@ -21,7 +22,10 @@ public final class Tape {
     private final boolean recording;
     private final List<Operation> operations = new ArrayList<>();
 
-    private record Operation(Variable output, Runnable backward) {}
+    private record Operation(List<Variable> outputs, Runnable backward) {}
+
+    /// One of the matrices of [#normLinear]: `y (N, O)` is the caller's, `bias (O)` may be null.
+    public record Projection(Tensor y, Parameter w, Parameter bias) {}
 
     public Tape(Kernels kernels, StepArena arena, boolean recording) {
         this.kernels = kernels;
@@ -44,14 +48,18 @@ public final class Tape {
     /// Gives every variable and parameter that `y` came from its gradient. The caller has set `y`'s; parameters' are added to.
     /// Needs a tape that records, and uses it up.
     public void backward(Variable y) {
-        if (operations.isEmpty() || operations.getLast().output() != y || y.grad() == null) {
+        if (!isLastOutput(y) || y.grad() == null) {
             throw new IllegalArgumentException("backward(%s): not the last output of a recording tape, or it has no gradient".formatted(y.data()));
         }
         for (Operation operation : operations.reversed()) {
             operation.backward().run();
-            free(operation.output());
+            operation.outputs().reversed().forEach(this::free);
         }
         operations.clear();
+    }
+
+    private boolean isLastOutput(Variable y) {
+        return !operations.isEmpty() && operations.getLast().outputs().getLast() == y;
     }
 
     /// `(N, C)`: the rows `ids (N)` of `w (V, C)`.
@@ -60,47 +68,96 @@ public final class Tape {
         kernels.embedding(y, ids, w.data());
         var out = Variable.of(y);
         return record(out, () -> {
-            if (w.grad() != null) { kernels.embeddingBackward(w.grad(), out.grad(), ids); }
+            if (w.grad() != null) { kernels.embeddingBackward(begun(w), out.grad(), ids); }
         });
     }
 
     /// `x (N, C)` scaled row by row to a root mean square of 1, times the gain `w (C)`.
     public Variable rmsNorm(Variable x, Parameter w, double eps) {
         Tensor y = arena.allocate(x.data().dtype(), x.data().shape());
-        Tensor rstd = arena.allocate(x.data().dtype(), x.data().dim(0));
+        Tensor rstd = arena.allocate(Kernels.statistics(x.data().dtype()), x.data().dim(0));
         kernels.rmsNorm(y, rstd, x.data(), w.data(), eps);
         var out = Variable.of(y);
         return record(out, () -> {
-            if (x.grad() == null) { kernels.fill(allocateGrad(x), 0); }
-            rmsNormBackward(x.grad(), w, out.grad(), x.data(), rstd);
+            rmsNormBackward(zeroedGrad(x), w, out.grad(), x.data(), rstd);
         });
+    }
+
+    private Tensor zeroedGrad(Variable x) {
+        if (x.grad() == null) { kernels.fill(allocateGrad(x), 0); }
+        return x.grad();
+    }
+
+    /// The gradient of a parameter that a kernel will add to.
+    private Tensor begun(Parameter p) {
+        if (p.takeBegun()) { kernels.fill(p.grad(), 0); }
+        return p.grad();
     }
 
     private void rmsNormBackward(Tensor dx, Parameter w, Tensor dy, Tensor x, Tensor rstd) {
         long mark = arena.mark();
-        Tensor dw = w.grad();
-        if (dw == null) {
+        Tensor dw;
+        if (w.grad() == null) {
             // The kernel makes both gradients in one pass, so a frozen gain's goes to a tensor that nobody reads.
-            dw = arena.allocate(dx.dtype(), w.data().numel());
+            dw = arena.allocate(Kernels.statistics(dx.dtype()), w.data().numel());
             kernels.fill(dw, 0);
+        } else {
+            dw = begun(w);
         }
         kernels.rmsNormBackward(dx, dw, dy, x, w.data(), rstd);
         arena.release(mark);
     }
 
-    /// `x (N, K) w (O, K)^T + bias (O)`; `bias` may be null.
-    public Variable linear(Variable x, Parameter w, Parameter bias) {
-        return linear(arena.allocate(x.data().dtype(), x.data().dim(0), w.data().dim(0)), x, w, bias);
+    /// The root-mean-square norm of `x (N, C)`, as [#rmsNorm] has it, through several matrices: `y_i (N, O_i) = norm(x) w_i (O_i, C)^T + bias_i`.
+    ///
+    /// @param keepNorm keep the norm for the backward pass, instead of making it once more there: the same bits, faster by one pass over x and
+    ///     larger by x
+    public List<Variable> normLinear(Variable x, Parameter gain, double eps, boolean keepNorm, List<Projection> projections) {
+        Tensor rstd = arena.allocate(Kernels.statistics(x.data().dtype()), x.data().dim(0));
+        long mark = arena.mark();
+        Tensor norm = arena.allocate(x.data().dtype(), x.data().shape());
+        kernels.rmsNorm(norm, rstd, x.data(), gain.data(), eps);
+        for (Projection p : projections) { kernels.linear(p.y(), norm, p.w().data(), p.bias() == null ? null : p.bias().data()); }
+        if (!keepNorm) { arena.release(mark); }
+        List<Variable> outputs = projections.stream().map(p -> Variable.of(p.y())).toList();
+        Tensor kept = keepNorm ? norm : null;
+        record(outputs, () -> normLinearBackward(x, gain, eps, kept, rstd, projections, outputs));
+        return outputs;
     }
 
-    /// The same, into `y (N, O)`, which the caller has allocated where it should outlive other values.
-    public Variable linear(Tensor y, Variable x, Parameter w, Parameter bias) {
+    private void normLinearBackward(Variable x, Parameter gain, double eps, Tensor kept, Tensor rstd, List<Projection> projections,
+            List<Variable> outputs) {
+        Tensor dx = zeroedGrad(x);
+        long mark = arena.mark();
+        Tensor norm = kept;
+        if (norm == null) {
+            norm = arena.allocate(x.data().dtype(), x.data().shape());
+            kernels.rmsNorm(norm, rstd, x.data(), gain.data(), eps);
+        }
+        for (int i = 0; i < projections.size(); i++) {
+            addWeightGradient(projections.get(i).w(), projections.get(i).bias(), outputs.get(i).grad(), norm);
+        }
+        Tensor dNorm = norm;            // the norm has been read for the last time
+        for (int i = 0; i < projections.size(); i++) {
+            kernels.linearBackwardInput(dNorm, outputs.get(i).grad(), projections.get(i).w().data(), i > 0);
+        }
+        rmsNormBackward(dx, gain, dNorm, x.data(), rstd);
+        arena.release(mark);
+    }
+
+    private void addWeightGradient(Parameter w, Parameter bias, Tensor dy, Tensor x) {
+        if (w.grad() == null) { return; }
+        Tensor dbias = bias == null || bias.grad() == null ? null : begun(bias);
+        kernels.linearBackwardWeight(w.grad(), dbias, dy, x, !w.takeBegun());
+    }
+
+    /// `x (N, K) w (O, K)^T + bias (O)`; `bias` may be null.
+    public Variable linear(Variable x, Parameter w, Parameter bias) {
+        Tensor y = arena.allocate(x.data().dtype(), x.data().dim(0), w.data().dim(0));
         kernels.linear(y, x.data(), w.data(), bias == null ? null : bias.data());
         var out = Variable.of(y);
         return record(out, () -> {
-            if (w.grad() != null) {
-                kernels.linearBackwardWeight(w.grad(), bias == null ? null : bias.grad(), out.grad(), x.data());
-            }
+            addWeightGradient(w, bias, out.grad(), x.data());
             boolean accumulate = x.grad() != null;
             Tensor dx = accumulate ? x.grad() : allocateGrad(x);
             kernels.linearBackwardInput(dx, out.grad(), w.data(), accumulate);
@@ -126,7 +183,7 @@ public final class Tape {
     /// Causal attention of `q (B, T, H, D)` over `k` and `v (B, S, G, D)`; q, k and v must have no other user.
     public Variable attention(Variable q, Variable k, Variable v) {
         Tensor out = arena.allocate(q.data().dtype(), q.data().shape());
-        Tensor lse = arena.allocate(q.data().dtype(), q.data().dim(0), q.data().dim(2), q.data().dim(1));
+        Tensor lse = arena.allocate(Kernels.statistics(q.data().dtype()), q.data().dim(0), q.data().dim(2), q.data().dim(1));
         long mark = arena.mark();
         kernels.attention(out, lse, q.data(), k.data(), v.data(), attentionScratch(q.data(), k.data()));
         arena.release(mark);
@@ -146,20 +203,40 @@ public final class Tape {
 
     private Tensor attentionScratch(Tensor q, Tensor k) {
         long numel = kernels.attentionScratchNumel(q.dim(0), q.dim(1), k.dim(1), q.dim(2), k.dim(2), q.dim(3));
-        return numel == 0 ? null : arena.allocate(q.dtype(), numel);
+        return numel == 0 ? null : arena.allocate(DType.F32, numel);
     }
 
-    /// `silu(gate) * up`. The backward pass writes the gradients of gate and up over their values, which nothing else needs by then:
-    /// both must have no other user, and be outputs of operations that do not read their own output in backward (linear).
-    public Variable swiglu(Variable gate, Variable up) {
-        Tensor y = arena.allocate(gate.data().dtype(), gate.data().shape());
-        kernels.swiglu(y, gate.data(), up.data());
+    /// `y (N, O) = (silu(gate) * up) (N, F) w (O, F)^T + bias (O)`, y being the caller's; `bias` may be null. The product of gate and up is
+    /// not kept: backward makes it again in the pass that it makes anyway, and writes the gradients of gate and up over their values,
+    /// which nothing else needs by then. Both must have no other user, and be outputs of operations that do not read their own output in
+    /// backward (linear).
+    ///
+    /// @param compute false leaves y as it is: for a forward pass that is made again only for its backward
+    public Variable swigluLinear(Tensor y, Variable gate, Variable up, Parameter w, Parameter bias, boolean compute) {
+        if (compute) {
+            long mark = arena.mark();
+            Tensor product = arena.allocate(gate.data().dtype(), gate.data().shape());
+            kernels.swiglu(product, gate.data(), up.data());
+            kernels.linear(y, product, w.data(), bias == null ? null : bias.data());
+            arena.release(mark);
+        }
         var out = Variable.of(y);
         return record(out, () -> {
-            kernels.swigluBackward(gate.data(), up.data(), out.grad(), gate.data(), up.data());
+            long mark = arena.mark();
+            Tensor dProduct = arena.allocate(gate.data().dtype(), gate.data().shape());
+            kernels.linearBackwardInput(dProduct, out.grad(), w.data(), false);
+            Tensor product = dProduct;
+            kernels.swigluBackward(gate.data(), up.data(), product, dProduct, gate.data(), up.data());
             gate.setGrad(gate.data());
             up.setGrad(up.data());
+            addWeightGradient(w, bias, out.grad(), product);
+            arena.release(mark);
         });
+    }
+
+    /// See [#addResidual(Variable, Variable, boolean)].
+    public Variable addResidual(Variable x, Variable branch) {
+        return addResidual(x, branch, true);
     }
 
     /// `x + branch`, written over `branch`, which must be the output of the operation just before.
@@ -168,11 +245,13 @@ public final class Tape {
     /// order of the backward pass: branch's gradient is read just once, by the operation that comes next (the one that made
     /// branch); whatever else adds to x's gradient, such as the norm at the branch's entry, was recorded before it and so runs
     /// after it. The gradient of a residual stream thus stays in one tensor through all blocks.
-    public Variable addResidual(Variable x, Variable branch) {
-        if (recording && operations.getLast().output() != branch) {
+    ///
+    /// @param compute false leaves branch as it is, see [#swigluLinear]
+    public Variable addResidual(Variable x, Variable branch, boolean compute) {
+        if (recording && !isLastOutput(branch)) {
             throw new IllegalArgumentException("addResidual: branch %s is not the output of the operation just before".formatted(branch.data()));
         }
-        kernels.add(branch.data(), x.data(), branch.data());
+        if (compute) { kernels.add(branch.data(), x.data(), branch.data()); }
         var out = Variable.of(branch.data());
         return record(out, () -> {
             if (x.grad() == null) {
@@ -186,8 +265,12 @@ public final class Tape {
     }
 
     private Variable record(Variable output, Runnable backward) {
-        if (recording) { operations.add(new Operation(output, backward)); }
+        record(List.of(output), backward);
         return output;
+    }
+
+    private void record(List<Variable> outputs, Runnable backward) {
+        if (recording) { operations.add(new Operation(outputs, backward)); }
     }
 
     /// Uninitialised.

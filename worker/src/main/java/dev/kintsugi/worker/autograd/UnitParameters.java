@@ -22,11 +22,12 @@ public final class UnitParameters {
 
     /// @param unsharded the unit's weights, laid out as the plan says
     /// @param gradientOrNull their gradients in the same layout; null for inference
-    /// @param dtype of both
-    public static UnitParameters of(UnitPlan plan, MemorySegment unsharded, MemorySegment gradientOrNull, DType dtype) {
+    /// @param dtype of the weights
+    /// @param gradientDtype of the gradients
+    public static UnitParameters of(UnitPlan plan, MemorySegment unsharded, MemorySegment gradientOrNull, DType dtype, DType gradientDtype) {
         var parameters = new UnitParameters(plan.name());
         for (ParameterPlan p : plan.parameters()) {
-            Tensor grad = gradientOrNull == null ? null : view(p, gradientOrNull, dtype);
+            Tensor grad = gradientOrNull == null ? null : view(p, gradientOrNull, gradientDtype);
             parameters.put(new Parameter(p.spec().name(), view(p, unsharded, dtype), grad));
         }
         return parameters;

@@ -26,7 +26,7 @@ public final class CheckpointWriter implements AutoCloseable {
     private final ShardPlan plan;
     private final int rank;
     private final Arena arena = Arena.ofShared();      // filled by the training thread, read by the writing thread
-    private final MemorySegment snapshot;
+    private MemorySegment snapshot;                     // from the first save on
     private final AtomicBoolean inFlight = new AtomicBoolean();
     private volatile Thread writing;
 
@@ -34,11 +34,14 @@ public final class CheckpointWriter implements AutoCloseable {
         this.outputDir = outputDir;
         this.plan = plan;
         this.rank = rank;
-        this.snapshot = arena.allocate(Math.max(64, snapshotBytes(plan, rank)), 64);
     }
 
-    /// What the writer keeps allocated: the rank's weights and both moments, in f32.
-    public static long snapshotBytes(ShardPlan plan, int rank) {
+    /// What the writer keeps allocated from the first save on: the rank's weights and both moments, in f32.
+    public long allocatedBytes() {
+        return snapshot == null ? 0 : snapshotBytes();
+    }
+
+    private long snapshotBytes() {
         return 3 * Float.BYTES * plan.shardNumel(rank);
     }
 
@@ -52,6 +55,7 @@ public final class CheckpointWriter implements AutoCloseable {
                     state.plan().worldSize(), rank, plan.worldSize()));
         }
         if (!inFlight.compareAndSet(false, true)) { return false; }
+        if (snapshot == null) { snapshot = arena.allocate(Math.max(64, snapshotBytes()), 64); }
         copy(state);
         writing = Thread.ofPlatform().daemon().name("checkpoint-writer-" + rank).start(() -> writeAndVote(training, onVote));
         return true;

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.schedule.DirectSchedule;
 import dev.kintsugi.sharding.schedule.DirectSchedule.Collective;
@@ -66,19 +67,19 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     @Override
-    public GatherBuffer gatherBuffer(String name, long bytes) {
-        return allocate(name, bytes);
+    public GatherBuffer gatherBuffer(String name, long numel, DType dtype) {
+        return allocate(name, numel, dtype);
     }
 
     @Override
-    public GradientBuffer gradientBuffer(String name, long bytes) {
-        return allocate(name, bytes);
+    public GradientBuffer gradientBuffer(String name, long numel) {
+        return allocate(name, numel, DType.F32);
     }
 
-    private LocalBuffer allocate(String name, long bytes) {
+    private LocalBuffer allocate(String name, long numel, DType dtype) {
         calls.enter(Kind.ALLOCATE, name);
-        var buffer = LocalBuffer.allocate(groupArena, bytes);
-        allocatedBytes += bytes;
+        var buffer = LocalBuffer.allocate(groupArena, numel, dtype);
+        allocatedBytes += numel * dtype.bytes();
         calls.leave();
         return buffer;
     }
@@ -92,18 +93,16 @@ final class AeronGroup implements CollectiveGroup {
     public void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = into.segment();
-        UnitRowsCache.check(unit, table, rank(), shard, unsharded);
+        UnitRowsCache.check(unit, table, rank(), shard, unsharded, into.dtype());
         calls.enter(Kind.ALL_GATHER, unit.name(), unit.index());
-        for (Transfer t : sends.get(Collective.ALL_GATHER.ordinal())) {
-            streams.to(t.to()).begin(4 * table.shardNumel(t.rowsOf()),
-                    (from, to, address) -> MemorySegment.copy(shard, from, AeronMessage.MEMORY, address, to - from));
-        }
+        rows.place(unit, rank(), shard, into);
+        int size = into.dtype().bytes();
+        sendRows(table, Collective.ALL_GATHER, unsharded, size);
         for (Transfer t : receives.get(Collective.ALL_GATHER.ordinal())) {
-            streams.from(t.from()).begin(4 * table.shardNumel(t.rowsOf()), (from, to, address) -> table.forEach(t.rowsOf(), from / 4, to / 4,
-                    (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(AeronMessage.MEMORY, address + 4 * shardOffset - from, unsharded,
-                            4 * unshardedOffset, 4 * numel)));
+            streams.from(t.from()).begin(size * table.shardNumel(t.rowsOf()), (from, to, address) -> table.forEach(t.rowsOf(), from / size,
+                    to / size, (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(AeronMessage.MEMORY, address + size * shardOffset - from,
+                            unsharded, size * unshardedOffset, size * numel)));
         }
-        rows.place(unit, rank(), shard, unsharded);
         pump.run();
         calls.leave();
     }
@@ -112,9 +111,9 @@ final class AeronGroup implements CollectiveGroup {
     public void reduceScatter(UnitPlan unit, GradientBuffer gradient, MemorySegment accumulator) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = gradient.segment();
-        UnitRowsCache.check(unit, table, rank(), accumulator, unsharded);
+        UnitRowsCache.check(unit, table, rank(), accumulator, unsharded, DType.F32);
         calls.enter(Kind.REDUCE_SCATTER, unit.name(), unit.index());
-        sendRows(table, Collective.REDUCE_SCATTER, unsharded);
+        sendRows(table, Collective.REDUCE_SCATTER, unsharded, DType.F32.bytes());
         for (Transfer t : receives.get(Collective.REDUCE_SCATTER.ordinal())) {
             streams.from(t.from()).begin(4 * table.shardNumel(rank()),
                     (from, to, address) -> ChainSum.add(accumulator, from, AeronMessage.MEMORY, address, (int) (to - from) / 4));
@@ -143,12 +142,12 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     @Override
-    public void scatter(UnitPlan unit, GatherBuffer buffer, MemorySegment shard) {
+    public void scatter(UnitPlan unit, GradientBuffer buffer, MemorySegment shard) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = buffer.segment();
-        UnitRowsCache.check(unit, table, rank(), shard, unsharded);
+        UnitRowsCache.check(unit, table, rank(), shard, unsharded, DType.F32);
         calls.enter(Kind.SCATTER, unit.name(), unit.index());
-        sendRows(table, Collective.SCATTER, unsharded);
+        sendRows(table, Collective.SCATTER, unsharded, DType.F32.bytes());
         for (Transfer t : receives.get(Collective.SCATTER.ordinal())) {
             streams.from(t.from()).begin(4 * table.shardNumel(rank()),
                     (from, to, address) -> MemorySegment.copy(AeronMessage.MEMORY, address, shard, from, to - from));
@@ -158,12 +157,12 @@ final class AeronGroup implements CollectiveGroup {
         calls.leave();
     }
 
-    /// Begins to send every peer its rows of an unsharded buffer, in the order of that peer's shard.
-    private void sendRows(UnitRows table, Collective collective, MemorySegment unsharded) {
+    /// Begins to send peers rows of an unsharded buffer whose elements have `size` bytes, in the order of the shard that they belong to.
+    private void sendRows(UnitRows table, Collective collective, MemorySegment unsharded, int size) {
         for (Transfer t : sends.get(collective.ordinal())) {
-            streams.to(t.to()).begin(4 * table.shardNumel(t.rowsOf()), (from, to, address) -> table.forEach(t.rowsOf(), from / 4, to / 4,
-                    (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(unsharded, 4 * unshardedOffset, AeronMessage.MEMORY,
-                            address + 4 * shardOffset - from, 4 * numel)));
+            streams.to(t.to()).begin(size * table.shardNumel(t.rowsOf()), (from, to, address) -> table.forEach(t.rowsOf(), from / size, to / size,
+                    (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(unsharded, size * unshardedOffset, AeronMessage.MEMORY,
+                            address + size * shardOffset - from, size * numel)));
         }
     }
 

@@ -1,10 +1,12 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// The ranks of one generation of a job, moving shards between them. All elements are f32 here.
+/// The ranks of one generation of a job, moving shards between them. Shards and gradients are f32; weights are gathered as f32, or rounded to
+/// bf16 on the way.
 ///
 /// Every rank calls the same collectives in the same order, from one thread. Each call is complete when it returns. Each carries
 /// (generation, step, sequence, kind, unit); a message of another generation is refused, never mixed in. A call that makes no
@@ -20,15 +22,18 @@ public interface CollectiveGroup extends AutoCloseable {
 
     /// A buffer that unsharded units are gathered into. Same calls in the same order on every rank.
     /// Memory is zeroed, 64-byte aligned, owned by the group until [#close].
-    GatherBuffer gatherBuffer(String name, long bytes);
+    ///
+    /// @param numel elements of `dtype`
+    /// @param dtype F32 or BF16
+    GatherBuffer gatherBuffer(String name, long numel, DType dtype);
 
-    /// A buffer for a unit's unsharded gradient. Each rank writes its own; [#reduceScatter] reads all of them.
-    GradientBuffer gradientBuffer(String name, long bytes);
+    /// A buffer for a unit's unsharded gradient, f32. Each rank writes its own; [#reduceScatter] reads all of them.
+    GradientBuffer gradientBuffer(String name, long numel);
 
     /// The step that the journal records for the calls that follow.
     void enterStep(long step);
 
-    /// Brings every rank's rows of `unit` into `into`, laid out as the plan says. `shard` is this rank's shard of the unit.
+    /// Brings every rank's rows of `unit` into `into`, in its dtype, laid out as the plan says. `shard` is this rank's shard of the unit, f32.
     /// Nobody may be reading `into` any more: the call begins by waiting for all ranks.
     void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into);
 
@@ -36,8 +41,8 @@ public interface CollectiveGroup extends AutoCloseable {
     /// `acc = ((acc + g0) + g1) + ...`, each addition rounded to f32. On return `from` may be overwritten.
     void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator);
 
-    /// Gives every rank its rows of a unit that rank 0 has put into `from` (unsharded layout).
-    void scatter(UnitPlan unit, GatherBuffer from, MemorySegment shard);
+    /// Gives every rank its rows of a unit that rank 0 has put into its `from` (unsharded layout, f32).
+    void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard);
 
     /// Small messages (at most 64 KiB each): every rank's, in rank order. Also a barrier.
     List<byte[]> exchange(String what, byte[] mine);
@@ -57,6 +62,8 @@ public interface CollectiveGroup extends AutoCloseable {
     /// See [#gatherBuffer].
     interface GatherBuffer {
         MemorySegment segment();
+
+        DType dtype();
     }
 
     /// See [#gradientBuffer].

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.schedule.UnitRows;
 import dev.kintsugi.worker.failure.WorldException;
@@ -89,8 +90,9 @@ final class ShmGroup implements CollectiveGroup {
     }
 
     @Override
-    public GatherBuffer gatherBuffer(String name, long bytes) {
+    public GatherBuffer gatherBuffer(String name, long numel, DType dtype) {
         calls.enter(Kind.ALLOCATE, name);
+        long bytes = numel * dtype.bytes();
         String file = "gather-%d-%d".formatted(config.generation(), calls.sequence());
         if (rank() == 0) { files.create(file, pages(bytes)); }
         barrier.await();
@@ -99,12 +101,13 @@ final class ShmGroup implements CollectiveGroup {
         if (rank() == 0) { files.unlink(file); }
         allocatedBytes += bytes;
         calls.leave();
-        return new SharedGather(memory.asSlice(0, bytes));
+        return new SharedGather(memory.asSlice(0, bytes), dtype);
     }
 
     @Override
-    public GradientBuffer gradientBuffer(String name, long bytes) {
+    public GradientBuffer gradientBuffer(String name, long numel) {
         calls.enter(Kind.ALLOCATE, name);
+        long bytes = numel * DType.F32.bytes();
         String file = "gradient-%d-%d-rank-%%d".formatted(config.generation(), calls.sequence());
         files.create(file.formatted(rank()), pages(bytes));
         barrier.await();
@@ -130,11 +133,10 @@ final class ShmGroup implements CollectiveGroup {
 
     @Override
     public void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
-        MemorySegment unsharded = ((SharedGather) into).segment();
-        UnitRowsCache.check(unit, rows.of(unit), rank(), shard, unsharded);
+        UnitRowsCache.check(unit, rows.of(unit), rank(), shard, into.segment(), into.dtype());
         calls.enter(Kind.ALL_GATHER, unit.name(), unit.index());
         barrier.await();
-        rows.place(unit, rank(), shard, unsharded);
+        rows.place(unit, rank(), shard, into);
         barrier.await();
         calls.leave();
     }
@@ -142,7 +144,7 @@ final class ShmGroup implements CollectiveGroup {
     @Override
     public void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
         var gradients = (SharedGradient) from;
-        UnitRowsCache.check(unit, rows.of(unit), rank(), accumulator, gradients.segment());
+        UnitRowsCache.check(unit, rows.of(unit), rank(), accumulator, gradients.segment(), DType.F32);
         calls.enter(Kind.REDUCE_SCATTER, unit.name(), unit.index());
         barrier.await();
         sum(rows.of(unit), gradients.byRank(), accumulator);
@@ -164,9 +166,9 @@ final class ShmGroup implements CollectiveGroup {
     }
 
     @Override
-    public void scatter(UnitPlan unit, GatherBuffer from, MemorySegment shard) {
-        MemorySegment unsharded = ((SharedGather) from).segment();
-        UnitRowsCache.check(unit, rows.of(unit), rank(), shard, unsharded);
+    public void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard) {
+        MemorySegment unsharded = ((SharedGradient) from).byRank().getFirst();
+        UnitRowsCache.check(unit, rows.of(unit), rank(), shard, unsharded, DType.F32);
         calls.enter(Kind.SCATTER, unit.name(), unit.index());
         barrier.await();
         rows.take(unit, rank(), unsharded, shard);
@@ -217,7 +219,7 @@ final class ShmGroup implements CollectiveGroup {
         groupArena.close();
     }
 
-    private record SharedGather(MemorySegment segment) implements GatherBuffer {}
+    private record SharedGather(MemorySegment segment, DType dtype) implements GatherBuffer {}
 
     private record SharedGradient(int rank, List<MemorySegment> byRank) implements GradientBuffer {
         @Override

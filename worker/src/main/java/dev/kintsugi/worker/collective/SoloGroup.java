@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.schedule.UnitRows;
 import java.lang.foreign.Arena;
@@ -24,19 +25,19 @@ final class SoloGroup implements CollectiveGroup {
     }
 
     @Override
-    public GatherBuffer gatherBuffer(String name, long bytes) {
-        return allocate(name, bytes);
+    public GatherBuffer gatherBuffer(String name, long numel, DType dtype) {
+        return allocate(name, numel, dtype);
     }
 
     @Override
-    public GradientBuffer gradientBuffer(String name, long bytes) {
-        return allocate(name, bytes);
+    public GradientBuffer gradientBuffer(String name, long numel) {
+        return allocate(name, numel, DType.F32);
     }
 
-    private LocalBuffer allocate(String name, long bytes) {
+    private LocalBuffer allocate(String name, long numel, DType dtype) {
         calls.enter(Kind.ALLOCATE, name);
-        var buffer = LocalBuffer.allocate(groupArena, bytes);
-        allocatedBytes += bytes;
+        var buffer = LocalBuffer.allocate(groupArena, numel, dtype);
+        allocatedBytes += numel * dtype.bytes();
         calls.leave();
         return buffer;
     }
@@ -48,16 +49,16 @@ final class SoloGroup implements CollectiveGroup {
 
     @Override
     public void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
-        UnitRowsCache.check(unit, rows.of(unit), 0, shard, into.segment());
+        UnitRowsCache.check(unit, rows.of(unit), 0, shard, into.segment(), into.dtype());
         calls.enter(Kind.ALL_GATHER, unit.name(), unit.index());
-        rows.place(unit, 0, shard, into.segment());
+        rows.place(unit, 0, shard, into);
         calls.leave();
     }
 
     @Override
     public void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
         UnitRows table = rows.of(unit);
-        UnitRowsCache.check(unit, table, 0, accumulator, from.segment());
+        UnitRowsCache.check(unit, table, 0, accumulator, from.segment(), DType.F32);
         calls.enter(Kind.REDUCE_SCATTER, unit.name(), unit.index());
         for (long at = 0; at < table.shardNumel(0); at += ChainSum.CHUNK_NUMEL) {
             table.forEach(0, at, Math.min(at + ChainSum.CHUNK_NUMEL, table.shardNumel(0)), (shardOffset, unshardedOffset,
@@ -67,8 +68,8 @@ final class SoloGroup implements CollectiveGroup {
     }
 
     @Override
-    public void scatter(UnitPlan unit, GatherBuffer from, MemorySegment shard) {
-        UnitRowsCache.check(unit, rows.of(unit), 0, shard, from.segment());
+    public void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard) {
+        UnitRowsCache.check(unit, rows.of(unit), 0, shard, from.segment(), DType.F32);
         calls.enter(Kind.SCATTER, unit.name(), unit.index());
         rows.take(unit, 0, from.segment(), shard);
         calls.leave();

@@ -1,7 +1,10 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.schedule.UnitRows;
+import dev.kintsugi.worker.collective.CollectiveGroup.GatherBuffer;
+import dev.kintsugi.worker.memory.Bf16;
 import java.lang.foreign.MemorySegment;
 import java.util.IdentityHashMap;
 import java.util.Map;
@@ -19,12 +22,17 @@ final class UnitRowsCache {
         return rows.computeIfAbsent(unit, u -> UnitRows.of(u, worldSize));
     }
 
-    /// Copies `rank`'s shard to its rows of the unsharded buffer.
-    void place(UnitPlan unit, int rank, MemorySegment shard, MemorySegment unsharded) {
+    /// Copies `rank`'s shard to its rows of the unsharded buffer, in that buffer's dtype.
+    void place(UnitPlan unit, int rank, MemorySegment shard, GatherBuffer into) {
         UnitRows table = of(unit);
-        table.forEach(rank, 0, table.shardNumel(rank),
-                (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(shard, 4 * shardOffset, unsharded,
-                        4 * unshardedOffset, 4 * numel));
+        MemorySegment unsharded = into.segment();
+        if (into.dtype() == DType.BF16) {
+            table.forEach(rank, 0, table.shardNumel(rank),
+                    (shardOffset, unshardedOffset, numel) -> Bf16.narrow(shard, shardOffset, unsharded, unshardedOffset, numel));
+        } else {
+            table.forEach(rank, 0, table.shardNumel(rank), (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(shard,
+                    4 * shardOffset, unsharded, 4 * unshardedOffset, 4 * numel));
+        }
     }
 
     /// Copies `rank`'s rows of the unsharded buffer to its shard.
@@ -36,12 +44,12 @@ final class UnitRowsCache {
     }
 
     /// Refuses segments that are too small for the unit before anything is copied.
-    static void check(UnitPlan unit, UnitRows table, int rank, MemorySegment shard, MemorySegment unsharded) {
-        if (shard.byteSize() < 4 * table.shardNumel(rank) || unsharded.byteSize() < 4 * unit.unshardedNumel()) {
+    static void check(UnitPlan unit, UnitRows table, int rank, MemorySegment shard, MemorySegment unsharded, DType dtype) {
+        if (shard.byteSize() < 4 * table.shardNumel(rank) || unsharded.byteSize() < dtype.bytes() * unit.unshardedNumel()) {
             throw new IllegalArgumentException(
                     "unit %s on rank %d: shard=%d bytes (needs %d), unsharded=%d bytes (needs %d)".formatted(
                             unit.name(), rank, shard.byteSize(), 4 * table.shardNumel(rank), unsharded.byteSize(),
-                            4 * unit.unshardedNumel()));
+                            dtype.bytes() * unit.unshardedNumel()));
         }
     }
 }

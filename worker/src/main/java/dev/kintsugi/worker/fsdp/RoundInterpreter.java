@@ -3,6 +3,7 @@ package dev.kintsugi.worker.fsdp;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.sharding.program.Instruction;
 import dev.kintsugi.sharding.program.Instruction.Backward;
 import dev.kintsugi.sharding.program.Instruction.Forward;
@@ -19,6 +20,7 @@ import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Llama;
+import dev.kintsugi.worker.model.Llama.Pass;
 
 /// Runs the step program for one micro-batch on one rank: the only place where collectives and computation meet.
 ///
@@ -33,7 +35,8 @@ public final class RoundInterpreter {
     private final Llama model;
     private final Kernels kernels;
     private final StepArena arena;
-    private final boolean checkpointing;
+    private final DType dtype;
+    private final ActivationCheckpointing checkpointing;
     private final long batch;
     private final long length;
     private final Tensor streamGradient;
@@ -48,9 +51,10 @@ public final class RoundInterpreter {
 
     /// @param batch samples of a micro-batch (B)
     /// @param length tokens of a sample (T)
-    /// @param checkpointing keep only each block's output in forward and run it again in backward; changes no bit
+    /// @param dtype of values and of gathered weights
+    /// @param checkpointing what blocks keep for backward; changes no bit
     public RoundInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, RankTensors tensors, Llama model,
-            Kernels kernels, StepArena arena, long batch, long length, boolean checkpointing) {
+            Kernels kernels, StepArena arena, long batch, long length, DType dtype, ActivationCheckpointing checkpointing) {
         this.plan = plan;
         this.program = StepProgram.fullShard(plan);
         this.group = group;
@@ -59,10 +63,11 @@ public final class RoundInterpreter {
         this.model = model;
         this.kernels = kernels;
         this.arena = arena;
+        this.dtype = dtype;
         this.checkpointing = checkpointing;
         this.batch = batch;
         this.length = length;
-        this.streamGradient = arena.allocate(DType.F32, batch * length, plan.model().config().hiddenSize());
+        this.streamGradient = arena.allocate(dtype, batch * length, plan.model().config().hiddenSize());
         this.ids = arena.allocate(DType.I32, batch * length);
         this.labels = arena.allocate(DType.I32, batch * length);
         this.recordings = new Recording[plan.units().size()];
@@ -93,7 +98,7 @@ public final class RoundInterpreter {
                 case Reshard _ -> { }      // the slot is simply written again; shared memory waits for all readers in the next gather
                 case Loss _ -> loss(unit);
                 case Backward _ -> backward(unit);
-                case ReduceScatter _ -> group.reduceScatter(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()));
+                case ReduceScatter _ -> reduceScatter(unit);
             }
         }
         return loss;
@@ -108,27 +113,15 @@ public final class RoundInterpreter {
             return;
         }
         Variable input = Variable.of(recordings[unit.index() - 1].output().data());
-        if (checkpointing) {
-            recordings[unit.index()] = new Recording(mark, null, input, forwardKeepingOnlyTheOutput(parameters, input));
-        } else {
-            var tape = new Tape(kernels, arena, true);
-            Variable output = model.forwardBlock(tape, parameters, input, batch, length);
-            recordings[unit.index()] = new Recording(mark, tape, input, output);
-        }
-    }
-
-    private Variable forwardKeepingOnlyTheOutput(UnitParameters parameters, Variable input) {
-        Tensor kept = arena.allocate(DType.F32, input.data().shape());
-        long mark = arena.mark();
-        Variable output = model.forwardBlock(new Tape(kernels, arena, false), parameters, input, batch, length);
-        kernels.copy(kept, output.data());
-        arena.release(mark);
-        return Variable.of(kept);
+        boolean full = checkpointing == ActivationCheckpointing.FULL;
+        var tape = new Tape(kernels, arena, !full);
+        Pass pass = checkpointing == ActivationCheckpointing.NONE ? Pass.KEEP_NORMS : Pass.KEEP_PRODUCTS;
+        Variable output = model.forwardBlock(tape, parameters, input, batch, length, pass);
+        recordings[unit.index()] = new Recording(mark, full ? null : tape, input, output);
     }
 
     private void loss(UnitPlan unit) {
-        units.zeroGradient(unit);
-        kernels.fill(streamGradient, 0);
+        units.beginGradient(unit);
         long mark = arena.mark();
         Variable input = Variable.of(lastOutput().data());
         input.setGrad(streamGradient);
@@ -143,18 +136,23 @@ public final class RoundInterpreter {
     private void backward(UnitPlan unit) {
         Recording recording = recordings[unit.index()];
         boolean gradientBegunByTheHead = unit.index() == 0 && plan.model().config().tieWordEmbeddings();
-        if (!gradientBegunByTheHead) { units.zeroGradient(unit); }
+        if (!gradientBegunByTheHead) { units.beginGradient(unit); }
         Tape tape = recording.tape();
         Variable output = recording.output();
         if (tape == null) {
             tape = new Tape(kernels, arena, true);
-            output = model.forwardBlock(tape, units.parameters(unit), recording.input(), batch, length);
+            output = model.forwardBlock(tape, units.parameters(unit), recording.input(), batch, length, Pass.RECOMPUTE);
         }
         output.setGrad(streamGradient);
         tape.backward(output);
         if (recording.input() != null) { keepStreamGradient(recording.input().grad()); }
         arena.release(recording.mark());
         recordings[unit.index()] = null;
+    }
+
+    private void reduceScatter(UnitPlan unit) {
+        units.completeGradient(unit);
+        group.reduceScatter(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()));
     }
 
     /// The residual stream passes its gradient on in place, so this copies nothing unless a model's blocks do not.

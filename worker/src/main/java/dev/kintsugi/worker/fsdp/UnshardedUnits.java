@@ -1,14 +1,15 @@
 package dev.kintsugi.worker.fsdp;
 
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.program.BufferPlan;
+import dev.kintsugi.worker.autograd.Parameter;
 import dev.kintsugi.worker.autograd.UnitParameters;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroup.GatherBuffer;
 import dev.kintsugi.worker.collective.CollectiveGroup.GradientBuffer;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -21,16 +22,14 @@ public final class UnshardedUnits {
     private final List<UnitParameters> parameters = new ArrayList<>();
 
     /// Every rank makes the same calls on its group, in the same order.
-    public UnshardedUnits(ShardPlan plan, CollectiveGroup group) {
+    ///
+    /// @param dtype of gathered weights
+    public UnshardedUnits(ShardPlan plan, CollectiveGroup group, DType dtype) {
         buffers = BufferPlan.of(plan);
-        for (long numel : buffers.gatherSlotNumel()) {
-            gatherSlots.add(group.gatherBuffer("unsharded-" + gatherSlots.size(), numel * DType.F32.bytes()));
-        }
-        for (long numel : buffers.gradientSlotNumel()) {
-            gradientSlots.add(group.gradientBuffer("gradient-" + gradientSlots.size(), numel * DType.F32.bytes()));
-        }
+        for (long numel : buffers.gatherSlotNumel()) { gatherSlots.add(group.gatherBuffer("unsharded-" + gatherSlots.size(), numel, dtype)); }
+        for (long numel : buffers.gradientSlotNumel()) { gradientSlots.add(group.gradientBuffer("gradient-" + gradientSlots.size(), numel)); }
         for (UnitPlan unit : plan.units()) {
-            parameters.add(UnitParameters.of(unit, gatherSlot(unit).segment(), gradientSlot(unit).segment(), DType.F32));
+            parameters.add(UnitParameters.of(unit, gatherSlot(unit).segment(), gradientSlot(unit).segment(), dtype, DType.F32));
         }
     }
 
@@ -38,7 +37,8 @@ public final class UnshardedUnits {
         return gatherSlots.get(buffers.gatherSlot().get(unit.index()));
     }
 
-    GradientBuffer gradientSlot(UnitPlan unit) {
+    /// f32 and large enough for the whole unit, so that first weights go through it too.
+    public GradientBuffer gradientSlot(UnitPlan unit) {
         return gradientSlots.get(buffers.gradientSlot().get(unit.index()));
     }
 
@@ -47,9 +47,20 @@ public final class UnshardedUnits {
         return parameters.get(unit.index());
     }
 
-    /// Makes the unit's unsharded gradient zero, padding included.
-    void zeroGradient(UnitPlan unit) {
-        MemorySegment slot = gradientSlot(unit).segment();
-        slot.asSlice(0, unit.unshardedNumel() * DType.F32.bytes()).fill((byte) 0);
+    /// From here on the unit's gradient slot holds its gradient, of which there is nothing yet.
+    void beginGradient(UnitPlan unit) {
+        for (ParameterPlan p : unit.parameters()) { parameter(unit, p).beginGradient(); }
+    }
+
+    /// Zeroes the gradients of parameters that no operation has used.
+    void completeGradient(UnitPlan unit) {
+        for (ParameterPlan p : unit.parameters()) {
+            Parameter parameter = parameter(unit, p);
+            if (parameter.takeBegun()) { parameter.grad().data().fill((byte) 0); }
+        }
+    }
+
+    private Parameter parameter(UnitPlan unit, ParameterPlan p) {
+        return parameters.get(unit.index()).get(p.spec().name());
     }
 }

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.kernel;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.memory.Tensor;
 
 /// The device boundary: every operation a model needs, forward and backward, on tensors of explicit shapes.
@@ -8,10 +9,14 @@ import dev.kintsugi.worker.memory.Tensor;
 /// B batch   T query positions   S key positions   C channels (hidden)   H query heads   G key/value heads   D head size
 /// V vocabulary   N rows of a matrix (tokens)   K input features   O output features     dx, dw, dy: gradients of x, w, y
 /// ```
-/// Implementations: `reference` (scalar, computes in fp64, tensors F32 or F64: the oracle of the others), `cpu` (F32; oneDNN and
-/// the Vector API), `meta` (checks shapes, touches no memory). Each call is complete when it returns. The same inputs give the
-/// same bits, whatever the number of ranks. Index tensors are I32. "Adds to" means `+=`; otherwise outputs are overwritten.
-/// Outputs never overlap inputs unless said. Shapes that do not fit are `IllegalArgumentException`s that name them.
+/// Implementations: `reference` (scalar, computes in fp64: the oracle of the others), `cpu` (oneDNN and the Vector API), `meta` (checks
+/// shapes, touches no memory). Values, weights and gradients of values are of one dtype, F32 or BF16 (on reference also F64).
+/// Statistics (`rstd`, `lse`), rotary tables and gradients of weights are F32 with both, F64 with F64. bf16 results are computed in f32
+/// and rounded once, to nearest even.
+///
+/// Each call is complete when it returns. The same inputs give the same bits, whatever the number of ranks. Index tensors are I32.
+/// "Adds to" means `+=`; otherwise outputs are overwritten. Outputs never overlap inputs unless said. Shapes and dtypes that do not
+/// fit are `IllegalArgumentException`s that name them.
 public interface Kernels {
     /// `reference`, `cpu` or `meta`, with what it runs on, for the log: `cpu (oneDNN 3.11 avx512_core, Vector 512)`.
     String description();
@@ -29,8 +34,8 @@ public interface Kernels {
     /// `dx (N, K) = dy (N, O) w (O, K)`; adds to dx when `accumulate`.
     void linearBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate);
 
-    /// Adds `dy^T (O, N) x (N, K)` to `dw (O, K)`, and the column sums of dy to `dbias (O)` unless it is null.
-    void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x);
+    /// `dw (O, K) = dy^T (O, N) x (N, K)`, or adds to dw when `accumulate`; adds the column sums of dy to `dbias (O)` unless it is null.
+    void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x, boolean accumulate);
 
     /// `y (N, C) = x * rstd * w`, `rstd (N) = 1 / sqrt(mean(x^2) + eps)`.
     void rmsNorm(Tensor y, Tensor rstd, Tensor x, Tensor w, double eps);
@@ -44,8 +49,8 @@ public interface Kernels {
 
     /// Causal attention with scale `1 / sqrt(D)`: `out (B, T, H, D)` of `q (B, T, H, D)`, `k` and `v (B, S, G, D)`, head h using
     /// key/value head `h / (H / G)`. Query t sees keys `0 .. S - T + t`, so a KV cache is just `T < S`.
-    /// `lse (B, H, T)` f32 (F64 on reference when q is F64) receives log-sum-exp of the scaled scores, for backward.
-    /// Never makes a T x S matrix: `scratch` of [#attentionScratchNumel] elements (may be null when that is 0) is all it uses.
+    /// `lse (B, H, T)` receives log-sum-exp of the scaled scores, for backward.
+    /// Never makes a T x S matrix: `scratch` of [#attentionScratchNumel] f32 elements (may be null when that is 0) is all it uses.
     void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch);
 
     /// Overwrites `dq`, `dk`, `dv` (shapes of q, k, v). Here `T == S`.
@@ -59,8 +64,8 @@ public interface Kernels {
     /// `y = silu(gate) * up`, any shape.
     void swiglu(Tensor y, Tensor gate, Tensor up);
 
-    /// Overwrites `dgate` and `dup`; they may be `gate` and `up` themselves.
-    void swigluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up);
+    /// Overwrites `dgate`, `dup` and `y`, which becomes what forward made: they may be `gate`, `up` and `dy` themselves.
+    void swigluBackward(Tensor dgate, Tensor dup, Tensor y, Tensor dy, Tensor gate, Tensor up);
 
     /// `y (N, C)`: rows `ids (N)` of `w (V, C)`.
     void embedding(Tensor y, Tensor ids, Tensor w);
@@ -82,6 +87,11 @@ public interface Kernels {
 
     /// `acc += x`, element by element; the one operation of a reduce-scatter.
     void accumulate(Tensor acc, Tensor x);
+
+    /// The dtype of statistics, tables and weights' gradients that goes with values of `dtype`.
+    static DType statistics(DType dtype) {
+        return dtype == DType.F64 ? DType.F64 : DType.F32;
+    }
 
     /// What an AdamW update needs besides tensors.
     ///

@@ -12,7 +12,7 @@ public final class MetaKernels implements Kernels {
 
     @Override
     public void fill(Tensor y, double value) {
-        Shapes.same("y", y, "y", y);
+        Shapes.floats("y", y);
     }
 
     @Override
@@ -37,7 +37,7 @@ public final class MetaKernels implements Kernels {
     }
 
     @Override
-    public void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x) {
+    public void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x, boolean accumulate) {
         Shapes.linearBackwardWeight(dw, dbias, dy, x);
     }
 
@@ -78,18 +78,18 @@ public final class MetaKernels implements Kernels {
     }
 
     @Override
-    public void swigluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
-        Shapes.swigluBackward(dgate, dup, dy, gate, up);
+    public void swigluBackward(Tensor dgate, Tensor dup, Tensor y, Tensor dy, Tensor gate, Tensor up) {
+        Shapes.swigluBackward(dgate, dup, y, dy, gate, up);
     }
 
     @Override
     public void embedding(Tensor y, Tensor ids, Tensor w) {
-        Shapes.embedding("y", y, ids, "w", w);
+        Shapes.embedding(y, ids, w);
     }
 
     @Override
     public void embeddingBackward(Tensor dw, Tensor dy, Tensor ids) {
-        Shapes.embedding("dy", dy, ids, "dw", dw);
+        Shapes.embeddingBackward(dw, dy, ids);
     }
 
     /// Always 0.

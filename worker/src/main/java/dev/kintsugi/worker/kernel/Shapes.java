@@ -5,21 +5,24 @@ import dev.kintsugi.sharding.estimate.ScratchSizes;
 import dev.kintsugi.worker.memory.Tensor;
 import java.util.Arrays;
 
-/// The shape and dtype checks of [Kernels], one method an operation, shared by the f32 devices. The letters are those of [Kernels].
+/// The shape and dtype checks of [Kernels], one method an operation, shared by the `cpu` and `meta` devices: values and weights are all F32
+/// or all BF16; statistics, tables and gradients of weights F32. The letters are those of [Kernels].
 ///
 /// @throws IllegalArgumentException from every method, naming the tensor, what it is and what it has to be
 public final class Shapes {
     private Shapes() {}
 
-    public static void same(String nameA, Tensor a, String nameB, Tensor b) {
-        require(nameA, a, DType.F32, a.shape());
-        require(nameB, b, DType.F32, a.shape());
+    /// F32 or BF16.
+    public static void floats(String name, Tensor t) {
+        if (t.dtype() != DType.F32 && t.dtype() != DType.BF16) {
+            throw new IllegalArgumentException("%s is %s; it must be F32 or BF16".formatted(name, t));
+        }
     }
 
-    /// Equal numel is enough where the shape has no meaning.
+    /// Equal numel and dtype are enough where the shape has no meaning.
     public static void sameNumel(String nameA, Tensor a, String nameB, Tensor b) {
-        require(nameA, a, DType.F32, a.shape());
-        require(nameB, b, DType.F32, b.shape());
+        floats(nameA, a);
+        require(nameB, b, a.dtype(), b.shape());
         if (a.numel() != b.numel()) {
             throw new IllegalArgumentException("%s is %s but %s is %s; they must have equal numel".formatted(nameB, b, nameA, a));
         }
@@ -28,45 +31,45 @@ public final class Shapes {
     public static void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
         long N = matrix("x", x).dim(0);
         long O = matrix("w", w).dim(0);
-        require("w", w, O, x.dim(1));
-        require("y", y, N, O);
-        if (bias != null) { require("bias", bias, O); }
+        require("w", w, x.dtype(), O, x.dim(1));
+        require("y", y, x.dtype(), N, O);
+        if (bias != null) { require("bias", bias, x.dtype(), O); }
     }
 
     public static void linearBackwardInput(Tensor dx, Tensor dy, Tensor w) {
         long N = matrix("dy", dy).dim(0);
         long K = matrix("w", w).dim(1);
-        require("w", w, dy.dim(1), K);
-        require("dx", dx, N, K);
+        require("w", w, dy.dtype(), dy.dim(1), K);
+        require("dx", dx, dy.dtype(), N, K);
     }
 
     public static void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x) {
         long O = matrix("dy", dy).dim(1);
-        require("x", matrix("x", x), dy.dim(0), x.dim(1));
-        require("dw", dw, O, x.dim(1));
-        if (dbias != null) { require("dbias", dbias, O); }
+        require("x", matrix("x", x), dy.dtype(), dy.dim(0), x.dim(1));
+        require("dw", dw, DType.F32, O, x.dim(1));
+        if (dbias != null) { require("dbias", dbias, DType.F32, O); }
     }
 
     public static void rmsNorm(Tensor y, Tensor rstd, Tensor x, Tensor w) {
         long N = matrix("x", x).dim(0);
         long C = x.dim(1);
-        require("y", y, N, C);
-        require("rstd", rstd, N);
-        require("w", w, C);
+        require("y", y, x.dtype(), N, C);
+        require("rstd", rstd, DType.F32, N);
+        require("w", w, x.dtype(), C);
     }
 
     public static void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
         rmsNorm(dy, rstd, x, w);
-        require("dx", dx, x.dim(0), x.dim(1));
-        require("dw", dw, x.dim(1));
+        require("dx", dx, x.dtype(), x.dim(0), x.dim(1));
+        require("dw", dw, DType.F32, x.dim(1));
     }
 
     public static void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition) {
         long T = rank4("x", x).dim(1);
         long P = matrix("cos", cos).dim(0);
         if (x.dim(3) % 2 != 0) { throw new IllegalArgumentException("x is %s; D must be even for rotary".formatted(x)); }
-        require("cos", cos, P, x.dim(3) / 2);
-        require("sin", sin, P, x.dim(3) / 2);
+        require("cos", cos, DType.F32, P, x.dim(3) / 2);
+        require("sin", sin, DType.F32, P, x.dim(3) / 2);
         if (firstPosition < 0 || firstPosition + T > P) {
             throw new IllegalArgumentException("firstPosition=%d with T=%d needs rows to %d; cos has P=%d"
                     .formatted(firstPosition, T, firstPosition + T, P));
@@ -76,10 +79,10 @@ public final class Shapes {
     public static void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
         long B = rank4("q", q).dim(0);
         long H = q.dim(2);
-        require("k", rank4("k", k), B, k.dim(1), k.dim(2), q.dim(3));
-        require("v", v, B, k.dim(1), k.dim(2), q.dim(3));
-        require("out", out, B, q.dim(1), H, q.dim(3));
-        require("lse", lse, B, H, q.dim(1));
+        require("k", rank4("k", k), q.dtype(), B, k.dim(1), k.dim(2), q.dim(3));
+        require("v", v, q.dtype(), B, k.dim(1), k.dim(2), q.dim(3));
+        require("out", out, q.dtype(), B, q.dim(1), H, q.dim(3));
+        require("lse", lse, DType.F32, B, H, q.dim(1));
         if (q.dim(1) > k.dim(1)) {
             throw new IllegalArgumentException("q is %s and k is %s; T must not be above S".formatted(q, k));
         }
@@ -95,10 +98,10 @@ public final class Shapes {
         if (q.dim(1) != k.dim(1)) {
             throw new IllegalArgumentException("q is %s and k is %s; backward needs T == S".formatted(q, k));
         }
-        require("dout", dout, out.shape());
-        require("dq", dq, q.shape());
-        require("dk", dk, k.shape());
-        require("dv", dv, v.shape());
+        require("dout", dout, q.dtype(), out.shape());
+        require("dq", dq, q.dtype(), q.shape());
+        require("dk", dk, q.dtype(), k.shape());
+        require("dv", dv, q.dtype(), v.shape());
     }
 
     private static void scratch(Tensor scratch, long numel) {
@@ -112,25 +115,33 @@ public final class Shapes {
         sameNumel("gate", gate, "y", y);
     }
 
-    public static void swigluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
+    public static void swigluBackward(Tensor dgate, Tensor dup, Tensor y, Tensor dy, Tensor gate, Tensor up) {
         swiglu(dy, gate, up);
+        sameNumel("gate", gate, "y", y);
         sameNumel("gate", gate, "dgate", dgate);
         sameNumel("gate", gate, "dup", dup);
     }
 
-    /// `rows (N, C)`, `ids (N)`, `table (V, C)`.
-    public static void embedding(String rowsName, Tensor rows, Tensor ids, String tableName, Tensor table) {
-        require(rowsName, matrix(rowsName, rows), rows.dim(0), matrix(tableName, table).dim(1));
-        require("ids", ids, DType.I32, rows.dim(0));
-        require(tableName, table, DType.F32, table.shape());
+    /// `y (N, C)`, `ids (N)`, `w (V, C)`.
+    public static void embedding(Tensor y, Tensor ids, Tensor w) {
+        floats("w", matrix("w", w));
+        require("y", matrix("y", y), w.dtype(), y.dim(0), w.dim(1));
+        require("ids", ids, DType.I32, y.dim(0));
+    }
+
+    /// `dw (V, C)`, `dy (N, C)`, `ids (N)`.
+    public static void embeddingBackward(Tensor dw, Tensor dy, Tensor ids) {
+        floats("dy", matrix("dy", dy));
+        require("dw", matrix("dw", dw), DType.F32, dw.dim(0), dy.dim(1));
+        require("ids", ids, DType.I32, dy.dim(0));
     }
 
     public static void crossEntropy(Tensor logits, Tensor labels) {
         require("labels", labels, DType.I32, matrix("logits", logits).dim(0));
-        require("logits", logits, DType.F32, logits.shape());
     }
 
     public static void adamw(Tensor p, Tensor m, Tensor v, Tensor g) {
+        require("p", p, DType.F32, p.shape());
         sameNumel("p", p, "m", m);
         sameNumel("p", p, "v", v);
         sameNumel("p", p, "g", g);
@@ -152,12 +163,9 @@ public final class Shapes {
     }
 
     private static Tensor rank(String name, Tensor t, int rank) {
+        floats(name, t);
         if (t.rank() != rank) { throw new IllegalArgumentException("%s is %s; it must have %d dimensions".formatted(name, t, rank)); }
         return t;
-    }
-
-    private static void require(String name, Tensor t, long... shape) {
-        require(name, t, DType.F32, shape);
     }
 
     private static void require(String name, Tensor t, DType dtype, long... shape) {

@@ -11,6 +11,7 @@ import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.Arena;
+import java.util.List;
 
 /// Llama, unit by unit ([Touvron et al. 2023](https://arxiv.org/abs/2302.13971); names as in Transformers' `modeling_llama`).
 ///
@@ -24,10 +25,10 @@ public final class Llama {
 
     /// @param arena owns the rotary tables, `positions * D` elements
     /// @param positions the longest sequence that will come
-    /// @param dtype of all values: F32, or F64 for the oracle
+    /// @param dtype of all values: F32 or BF16, or F64 for the oracle
     public Llama(LlamaConfig config, long positions, DType dtype, Arena arena) {
         this.config = config;
-        this.rotary = RotaryTables.of(config, positions, dtype, arena);
+        this.rotary = RotaryTables.of(config, positions, Kernels.statistics(dtype), arena);
     }
 
     public LlamaConfig config() {
@@ -44,9 +45,20 @@ public final class Llama {
     /// does not record leaves nothing but it.
     ///
     /// @param x (N, C)
-    /// @return (N, C)
-    public Variable forwardBlock(Tape tape, UnitParameters block, Variable x, long B, long T) {
-        return forwardBlock(tape, block, x, B, T, null, 0);
+    /// @param pass what the call is for
+    /// @return (N, C); not computed when the pass is a recomputation
+    public Variable forwardBlock(Tape tape, UnitParameters block, Variable x, long B, long T, Pass pass) {
+        return forwardBlock(tape, block, x, B, T, pass, null, 0);
+    }
+
+    /// What a block's forward pass is for.
+    public enum Pass {
+        /// Keeps all that backward reads but what it makes again for nothing.
+        KEEP_NORMS,
+        /// Keeps the outputs of matrix products, and makes the norms again in backward.
+        KEEP_PRODUCTS,
+        /// Like [#KEEP_PRODUCTS], for the backward pass of a block whose output is known already.
+        RECOMPUTE
     }
 
     /// One block over the next T positions of the one sequence in `cache`, whose keys and values it adds there.
@@ -54,50 +66,61 @@ public final class Llama {
     /// @param x (T, C)
     /// @param index of the block
     Variable forwardBlock(Tape tape, UnitParameters block, Variable x, long T, KvCache cache, int index) {
-        return forwardBlock(tape, block, x, 1, T, cache, index);
+        return forwardBlock(tape, block, x, 1, T, Pass.KEEP_PRODUCTS, cache, index);
     }
 
-    private Variable forwardBlock(Tape tape, UnitParameters block, Variable x, long B, long T, KvCache cache, int index) {
+    private Variable forwardBlock(Tape tape, UnitParameters block, Variable x, long B, long T, Pass pass, KvCache cache, int index) {
         double eps = config.rmsNormEps();
-        Tensor output = tape.arena().allocate(x.data().dtype(), B * T, config.hiddenSize());
-        long mark = tape.arena().mark();
+        boolean keepNorms = pass == Pass.KEEP_NORMS;
+        boolean compute = pass != Pass.RECOMPUTE;
+        StepArena arena = tape.arena();
+        DType dtype = x.data().dtype();
+        Tensor output = arena.allocate(dtype, B * T, config.hiddenSize());
+        long mark = arena.mark();
 
-        Variable h = tape.rmsNorm(x, block.get("input_layernorm.weight"), eps);
-        Variable attended = attention(tape, block, h, B, T, cache, index);
+        Variable attended = attention(tape, block, x, B, T, keepNorms, cache, index);
         Variable branch = tape.linear(attended, block.get("self_attn.o_proj.weight"), bias(block, "self_attn.o_proj.bias"));
         Variable middle = tape.addResidual(x, branch);
 
-        Variable h2 = tape.rmsNorm(middle, block.get("post_attention_layernorm.weight"), eps);
-        Variable gate = tape.linear(h2, block.get("mlp.gate_proj.weight"), bias(block, "mlp.gate_proj.bias"));
-        Variable up = tape.linear(h2, block.get("mlp.up_proj.weight"), bias(block, "mlp.up_proj.bias"));
-        Variable act = tape.swiglu(gate, up);
-        Variable down = tape.linear(output, act, block.get("mlp.down_proj.weight"), bias(block, "mlp.down_proj.bias"));
-        Variable y = tape.addResidual(middle, down);
+        Tensor gates = arena.allocate(dtype, B * T, config.intermediateSize());
+        Tensor ups = arena.allocate(dtype, B * T, config.intermediateSize());
+        List<Variable> gated = tape.normLinear(middle, block.get("post_attention_layernorm.weight"), eps, keepNorms, List.of(
+                projection(gates, block, "mlp.gate_proj"), projection(ups, block, "mlp.up_proj")));
+        Variable down = tape.swigluLinear(output, gated.getFirst(), gated.getLast(), block.get("mlp.down_proj.weight"),
+                bias(block, "mlp.down_proj.bias"), compute);
+        Variable y = tape.addResidual(middle, down, compute);
 
-        if (!tape.isRecording()) { tape.arena().release(mark); }
+        if (!tape.isRecording()) { arena.release(mark); }
         return y;
     }
 
-    /// Self-attention up to the output projection: (N, C) to (N, H * D).
-    private Variable attention(Tape tape, UnitParameters block, Variable h, long B, long T, KvCache cache, int index) {
+    /// Norm and self-attention up to the output projection: (N, C) to (N, H * D).
+    private Variable attention(Tape tape, UnitParameters block, Variable x, long B, long T, boolean keepNorms, KvCache cache, int index) {
         long H = config.numAttentionHeads();
         long G = config.numKeyValueHeads();
         long D = config.headDim();
         long first = cache == null ? 0 : cache.length();
-        Tensor newKeys = cache == null ? tape.arena().allocate(h.data().dtype(), B * T, G * D) : cache.keys(index, first, T);
-        Tensor newValues = cache == null ? tape.arena().allocate(h.data().dtype(), B * T, G * D) : cache.values(index, first, T);
+        StepArena arena = tape.arena();
+        DType dtype = x.data().dtype();
+        Tensor queries = arena.allocate(dtype, B * T, H * D);
+        Tensor newKeys = cache == null ? arena.allocate(dtype, B * T, G * D) : cache.keys(index, first, T);
+        Tensor newValues = cache == null ? arena.allocate(dtype, B * T, G * D) : cache.values(index, first, T);
 
-        Variable q = tape.linear(h, block.get("self_attn.q_proj.weight"), bias(block, "self_attn.q_proj.bias"));
-        Variable k = tape.linear(newKeys, h, block.get("self_attn.k_proj.weight"), bias(block, "self_attn.k_proj.bias"));
-        Variable v = tape.linear(newValues, h, block.get("self_attn.v_proj.weight"), bias(block, "self_attn.v_proj.bias"));
-        q = tape.rotary(tape.view(q, B, T, H, D), rotary.cos(), rotary.sin(), first);
-        k = tape.rotary(tape.view(k, B, T, G, D), rotary.cos(), rotary.sin(), first);
-        v = tape.view(v, B, T, G, D);
+        List<Variable> projected = tape.normLinear(x, block.get("input_layernorm.weight"), config.rmsNormEps(), keepNorms, List.of(
+                projection(queries, block, "self_attn.q_proj"), projection(newKeys, block, "self_attn.k_proj"),
+                projection(newValues, block, "self_attn.v_proj")));
+        Variable q = tape.rotary(tape.view(projected.get(0), B, T, H, D), rotary.cos(), rotary.sin(), first);
+        Variable k = tape.rotary(tape.view(projected.get(1), B, T, G, D), rotary.cos(), rotary.sin(), first);
+        Variable v = tape.view(projected.get(2), B, T, G, D);
         if (cache != null) {
             k = Variable.of(cache.keys(index, 0, first + T).reshape(1, first + T, G, D));
             v = Variable.of(cache.values(index, 0, first + T).reshape(1, first + T, G, D));
         }
         return tape.view(tape.attention(q, k, v), B * T, H * D);
+    }
+
+    private static Tape.Projection projection(Tensor y, UnitParameters block, String layer) {
+        return new Tape.Projection(y, block.get(layer + ".weight"), bias(block, layer + ".bias"));
     }
 
     private static Parameter bias(UnitParameters block, String name) {
@@ -134,16 +157,17 @@ public final class Llama {
         Parameter w = headMatrix(head);
         long mark = arena.mark();
         Tensor h = arena.allocate(x.dtype(), x.shape());
-        Tensor rstd = arena.allocate(x.dtype(), x.dim(0));
+        Tensor rstd = arena.allocate(Kernels.statistics(x.dtype()), x.dim(0));
         Tensor logits = arena.allocate(x.dtype(), x.dim(0), config.vocabSize());
         kernels.rmsNorm(h, rstd, x, gain.data(), config.rmsNormEps());
         kernels.linear(logits, h, w.data(), null);
         double loss = kernels.crossEntropy(logits, labels, scale, dx != null);
         if (dx != null) {
-            Tensor dh = arena.allocate(x.dtype(), x.shape());
-            kernels.linearBackwardWeight(w.grad(), null, logits, h);
+            kernels.linearBackwardWeight(w.grad(), null, logits, h, !w.takeBegun());
+            Tensor dh = h;              // which has been read for the last time
             kernels.linearBackwardInput(dh, logits, w.data(), false);
             kernels.fill(dx, 0);
+            if (gain.takeBegun()) { kernels.fill(gain.grad(), 0); }
             kernels.rmsNormBackward(dx, gain.grad(), dh, x, gain.data(), rstd);
         }
         arena.release(mark);
@@ -154,8 +178,7 @@ public final class Llama {
     public Tensor logits(Tape tape, UnitParameters head, Variable x) {
         Tensor logits = tape.arena().allocate(x.data().dtype(), x.data().dim(0), config.vocabSize());
         long mark = tape.arena().mark();
-        Variable h = tape.rmsNorm(x, head.get("model.norm.weight"), config.rmsNormEps());
-        tape.linear(logits, h, headMatrix(head), null);
+        tape.normLinear(x, head.get("model.norm.weight"), config.rmsNormEps(), false, List.of(new Tape.Projection(logits, headMatrix(head), null)));
         tape.arena().release(mark);
         return logits;
     }

@@ -29,21 +29,23 @@ public final class LlamaInference implements AutoCloseable {
     private final Arena arena = Arena.ofShared();               // rotary tables and KV cache, for this object's life
     private final LlamaConfig config;
     private final Kernels kernels;
+    private final DType dtype;
     private final Llama llama;
     private final List<UnitParameters> units;
     private final KvCache cache;
     private final StepArena stepArena;
 
-    /// @param weights F32, by their names in the checkpoint; borrowed
+    /// @param weights by their names in the checkpoint, of one dtype, F32 or BF16, in which it computes; borrowed
     /// @param positions the longest sequence that will come
     /// @throws IllegalArgumentException if a weight is missing or has another shape than the config gives it
     public LlamaInference(LlamaConfig config, Kernels kernels, Map<String, Tensor> weights, long positions) {
         this.config = config;
         this.kernels = kernels;
         this.units = LlamaModelSpec.of(config).units().stream().map(unit -> UnitParameters.of(unit, weights)).toList();
-        this.llama = new Llama(config, positions, DType.F32, arena);
-        this.cache = new KvCache(config, positions, DType.F32, arena);
-        this.stepArena = StepArena.ofBytes(InferenceEstimate.arenaBytes(config, positions));
+        this.dtype = weights.values().iterator().next().dtype();
+        this.llama = new Llama(config, positions, dtype, arena);
+        this.cache = new KvCache(config, positions, dtype, arena);
+        this.stepArena = StepArena.ofBytes(InferenceEstimate.arenaBytes(config, positions, dtype));
     }
 
     /// Adds `ids` to the sequence and returns the logits (1, V) of its next token, valid until the next call of any method.
@@ -88,7 +90,7 @@ public final class LlamaInference implements AutoCloseable {
         stepArena.release(0);
         Tensor x = forward(ids, 0, ids.length, null);
         long V = config.vocabSize();
-        var logits = new Tensor(into.allocate(ids.length * V * DType.F32.bytes(), StepArena.ALIGNMENT), DType.F32, ids.length, V);
+        var logits = new Tensor(into.allocate(ids.length * V * dtype.bytes(), StepArena.ALIGNMENT), dtype, ids.length, V);
         long chunk = LossChunks.rows(ids.length, V);
         for (long from = 0; from < ids.length; from += chunk) {
             long rows = Math.min(chunk, ids.length - from);
@@ -110,7 +112,7 @@ public final class LlamaInference implements AutoCloseable {
         for (int block = 0; block < config.numHiddenLayers(); block++) {
             long mark = stepArena.mark();
             UnitParameters weights = units.get(1 + block);
-            Variable y = history == null ? llama.forwardBlock(tape(), weights, x, 1, rows)
+            Variable y = history == null ? llama.forwardBlock(tape(), weights, x, 1, rows, Llama.Pass.KEEP_PRODUCTS)
                     : llama.forwardBlock(tape(), weights, x, rows, history, block);
             kernels.copy(x.data(), y.data());
             stepArena.release(mark);

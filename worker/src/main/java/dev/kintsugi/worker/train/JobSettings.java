@@ -1,6 +1,8 @@
 package dev.kintsugi.worker.train;
 
 import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.LearningRateSchedule;
 import java.nio.file.Path;
@@ -56,7 +58,20 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
         return new AdamWOptimizer.Settings(spec.getAdamBeta1(), spec.getAdamBeta2(), spec.getAdamEpsilon(), spec.getWeightDecay());
     }
 
+    /// Of values and of gathered weights.
+    DType dtype() {
+        return spec.getBf16() ? DType.BF16 : DType.F32;
+    }
+
+    ActivationCheckpointing checkpointing() {
+        return ActivationCheckpointing.of(spec.getActivationCheckpointing());
+    }
+
+    boolean saves() {
+        return !spec.getSaveStrategy().equals("no");
+    }
+
     boolean saveDueAfter(long step, long maxSteps) {
-        return step == maxSteps || spec.getSaveSteps() > 0 && step % spec.getSaveSteps() == 0;
+        return saves() && (step == maxSteps || spec.getSaveSteps() > 0 && step % spec.getSaveSteps() == 0);
     }
 }

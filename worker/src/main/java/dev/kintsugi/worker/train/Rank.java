@@ -116,30 +116,33 @@ final class Rank implements CoordinatorLink.Pulse {
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, Path index)
             throws IOException, InterruptedException {
         LlamaConfig config = plan.model().config();
-        boolean checkpointing = settings.spec().getGradientCheckpointing();
-        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), checkpointing);
+        DType dtype = settings.dtype();
+        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), dtype,
+                settings.checkpointing(), settings.saves());
+        long stepBytes = ActivationEstimate.stepArenaBytes(config, settings.batch(), settings.length(), dtype, settings.checkpointing());
         long stepsDone = assignment.hasResume() ? assignment.getResume().getStep() : 0;
         try (TokenBlocks data = PackedDataset.open(index);
                 Arena tables = Arena.ofShared();
                 RankTensors tensors = new RankTensors(plan, arguments.rank());
-                StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, settings.batch(), settings.length(), checkpointing));
+                StepArena arena = StepArena.ofBytes(stepBytes);
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), stepsDone) : null;
-                Checkpoints saves = new Checkpoints(new CheckpointWriter(settings.outputDir(), plan, arguments.rank()), group, link)) {
+                CheckpointWriter writer = new CheckpointWriter(settings.outputDir(), plan, arguments.rank());
+                Checkpoints saves = new Checkpoints(writer, group, link)) {
             checkpoints = saves;
-            var units = new UnshardedUnits(plan, group);
-            var model = new Llama(config, settings.length(), DType.F32, tables);
-            var interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, arena, settings.batch(), settings.length(), checkpointing);
+            var units = new UnshardedUnits(plan, group, dtype);
+            var model = new Llama(config, settings.length(), dtype, tables);
+            var interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, arena, settings.batch(), settings.length(), dtype,
+                    settings.checkpointing());
             loop = new TrainingLoop(settings, plan, group, tensors, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
                     new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics);
             String digest = startWeights(assignment, plan, units, tensors, source, data);
-            long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + CheckpointWriter.snapshotBytes(plan, arguments.rank())
-                    + 4L * settings.length() * config.headDim();
+            long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.headDim();
             link.send(RankEvent.newBuilder().setPrepared(Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(loop.maxSteps())
                     .setSamples(data.size()).setMemory(memory(estimate, 0))));
             doing = "training";
             loop.run(stepsDone);
             link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, units, tensors))
-                    .setMemory(memory(estimate, fixedBytes + arena.highWaterBytes()))));
+                    .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.highWaterBytes()))));
         }
     }
 

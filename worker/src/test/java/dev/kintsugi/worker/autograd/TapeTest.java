@@ -51,7 +51,7 @@ class TapeTest {
         Variable x = Variable.of(matrix(1, 2, 3, 4));
         Variable gate = tape.linear(x, parameter(matrix(1, 0, 0, 1)), null);
         Variable up = tape.linear(x, parameter(matrix(1, 0, 0, 1)), null);
-        Variable y = tape.swiglu(gate, up);
+        Variable y = tape.swigluLinear(matrix(0, 0, 0, 0), gate, up, parameter(matrix(1, 0, 0, 1)), null, true);
         y.setGrad(matrix(1, 1, 1, 1));
         tape.backward(y);
         double s = 1 / (1 + Math.exp(-1));

@@ -3,6 +3,7 @@ package dev.kintsugi.worker.collective;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.InitRule;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
@@ -40,9 +41,9 @@ class AeronGroupTest {
         Ranks.run(worldSize, rank -> {
             try (var group = AeronGroup.open(groups.config(Transport.AERON, rank, worldSize, Duration.ofSeconds(20)), tiny);
                     var arena = Arena.ofConfined()) {
-                var gradient = group.gradientBuffer("gradient", 4 * unit.unshardedNumel());
+                var gradient = group.gradientBuffer("gradient", unit.unshardedNumel());
                 var accumulator = arena.allocate(4 * unit.shardNumel(rank), 64);
-                var full = group.gatherBuffer("full", 4 * unit.unshardedNumel());
+                var full = group.gatherBuffer("full", unit.unshardedNumel(), DType.F32);
                 for (long i = 0; i < 1 << 20; i++) { gradient.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, rank + (float) (i % 1000)); }
                 // Rank 0 is late, and last to be heard: its stream is the one that all take first.
                 if (rank == 0) { Thread.sleep(100); }

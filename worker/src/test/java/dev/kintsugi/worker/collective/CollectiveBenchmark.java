@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.InitRule;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
@@ -57,8 +58,8 @@ public final class CollectiveBenchmark {
 
     private static void measure(CollectiveGroup group, int mib) {
         UnitPlan unit = unit(group.worldSize(), mib << 18);
-        var full = group.gatherBuffer("full", 4 * unit.unshardedNumel());
-        var gradient = group.gradientBuffer("gradient", 4 * unit.unshardedNumel());
+        var full = group.gatherBuffer("full", unit.unshardedNumel(), DType.F32);
+        var gradient = group.gradientBuffer("gradient", unit.unshardedNumel());
         try (var arena = Arena.ofConfined()) {
             MemorySegment shard = arena.allocate(4 * unit.shardNumel(group.rank()), 64);
             for (long i = 0; i < unit.unshardedNumel(); i++) { gradient.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1); }

@@ -2,12 +2,15 @@ package dev.kintsugi.worker.collective;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.collective.CollectiveGroup.GatherBuffer;
 import dev.kintsugi.worker.collective.GroupConfig.Transport;
+import dev.kintsugi.worker.memory.Bf16;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -44,7 +47,8 @@ class CollectiveGroupPropertyTest {
         ShardPlan plan = ShardPlanner.plan(RandomModel.of(new Random(seed)), worldSize);
         Ranks.run(worldSize, rank -> {
             try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofConfined()) {
-                var full = List.of(group.gatherBuffer("even", bytes(plan)), group.gatherBuffer("odd", bytes(plan)));
+                var full = List.of(group.gatherBuffer("even", numel(plan), DType.F32), group.gatherBuffer("odd", numel(plan), DType.BF16));
+                var first = group.gradientBuffer("first weights", numel(plan));
                 for (int round = 0; round < 3; round++) {
                     group.enterStep(round);
                     for (UnitPlan unit : plan.units()) {
@@ -53,11 +57,11 @@ class CollectiveGroupPropertyTest {
                         long salt = seed + 100L * round + unit.index();
                         fillShard(unit, rank, salt, shard);
                         group.allGather(unit, shard, into);
-                        assertUnsharded(unit, salt, into.segment());
+                        assertUnsharded(unit, salt, into);
 
                         group.barrier("checked");
-                        if (rank == 0) { fillUnsharded(unit, salt + 7, into.segment()); }
-                        group.scatter(unit, into, shard);
+                        if (rank == 0) { fillUnsharded(unit, salt + 7, first.segment()); }
+                        group.scatter(unit, first, shard);
                         assertShard(unit, rank, salt + 7, shard);
                     }
                 }
@@ -74,7 +78,7 @@ class CollectiveGroupPropertyTest {
         int microbatches = 60; // divisible by every world size here: the chain is then the same for all
         List<float[][]> byRank = Ranks.run(worldSize, rank -> {
             try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofConfined()) {
-                var from = group.gradientBuffer("gradient", bytes(plan));
+                var from = group.gradientBuffer("gradient", numel(plan));
                 var accumulators = plan.units().stream().map(u -> arena.allocate(4 * Math.max(1, u.shardNumel(rank)), 64))
                         .toList();
                 for (int m = rank; m < microbatches; m += worldSize) {
@@ -115,8 +119,8 @@ class CollectiveGroupPropertyTest {
         });
     }
 
-    private static long bytes(ShardPlan plan) {
-        return 4 * plan.units().stream().mapToLong(UnitPlan::unshardedNumel).max().orElseThrow();
+    private static long numel(ShardPlan plan) {
+        return plan.units().stream().mapToLong(UnitPlan::unshardedNumel).max().orElseThrow();
     }
 
     /// A value for each element of the model, whoever holds it: large and small ones, so that the order of additions shows.
@@ -155,12 +159,15 @@ class CollectiveGroupPropertyTest {
         }
     }
 
-    private static void assertUnsharded(UnitPlan unit, long salt, MemorySegment unsharded) {
+    private static void assertUnsharded(UnitPlan unit, long salt, GatherBuffer unsharded) {
+        boolean bf16 = unsharded.dtype() == DType.BF16;
         for (int p = 0; p < unit.parameters().size(); p++) {
             ParameterPlan parameter = unit.parameters().get(p);
             for (long e = 0; e < parameter.spec().numel(); e++) {
-                float actual = unsharded.getAtIndex(F32, parameter.unshardedOffset() + e);
-                float expected = value(salt, unit, p, e);
+                long at = parameter.unshardedOffset() + e;
+                float actual = bf16 ? Bf16.get(unsharded.segment(), at) : unsharded.segment().getAtIndex(F32, at);
+                float value = value(salt, unit, p, e);
+                float expected = bf16 ? Float.intBitsToFloat(Bf16.bits(value) << 16) : value;
                 if (Float.floatToRawIntBits(actual) != Float.floatToRawIntBits(expected)) {
                     throw new AssertionError("%s[%d] of %s: %s instead of %s".formatted(parameter.spec().name(), e, unit.name(),
                             actual, expected));

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.UnitPlan;
@@ -38,9 +39,9 @@ public final class GroupProcess {
 
     private static long sumAndGather(CollectiveGroup group, int microbatches) {
         ShardPlan plan = ShardPlanner.plan(RandomModel.of(new Random(5)), group.worldSize());
-        long bytes = 4 * plan.units().stream().mapToLong(UnitPlan::unshardedNumel).max().orElseThrow();
-        var gradient = group.gradientBuffer("gradient", bytes);
-        var full = group.gatherBuffer("full", bytes);
+        long numel = plan.units().stream().mapToLong(UnitPlan::unshardedNumel).max().orElseThrow();
+        var gradient = group.gradientBuffer("gradient", numel);
+        var full = group.gatherBuffer("full", numel, DType.F32);
         long digest = 0;
         try (var arena = Arena.ofConfined()) {
             for (UnitPlan unit : plan.units()) {

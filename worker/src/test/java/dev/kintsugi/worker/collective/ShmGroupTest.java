@@ -3,6 +3,7 @@ package dev.kintsugi.worker.collective;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.collective.GroupConfig.Transport;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
@@ -74,14 +75,14 @@ class ShmGroupTest {
     void shouldShareOneGatherBufferAndStartItZeroed() throws Exception {
         Ranks.run(3, rank -> {
             try (var group = groups.open(Transport.SHM, rank, 3)) {
-                var segment = group.gatherBuffer("even", 10_000).segment();
+                var segment = group.gatherBuffer("even", 2500, DType.F32).segment();
                 assertThat(segment.address() % 64).isZero();
                 assertThat(segment.get(ValueLayout.JAVA_LONG, 9_992)).isZero();
                 group.barrier("looked");
                 if (rank == 2) { segment.set(ValueLayout.JAVA_LONG, 9_992, 42); }
                 group.barrier("written");
                 assertThat(segment.get(ValueLayout.JAVA_LONG, 9_992)).isEqualTo(42);
-                var gradient = group.gradientBuffer("gradient", 512).segment();
+                var gradient = group.gradientBuffer("gradient", 128).segment();
                 assertThat(gradient.byteSize()).isEqualTo(512);
                 assertThat(group.allocatedBytes()).isEqualTo(10_512);
                 // Files are gone while the memory is in use: no way of dying can leave a segment behind.
@@ -98,7 +99,7 @@ class ShmGroupTest {
     void shouldSayWhatToDoWhenThereIsNoRoom() throws Exception {
         Ranks.run(2, rank -> {
             try (var group = CollectiveGroups.open(groups.config(Transport.SHM, rank, 2, Duration.ofSeconds(5)))) {
-                assertThatThrownBy(() -> group.gatherBuffer("even", 1L << 50)).satisfies(e -> {
+                assertThatThrownBy(() -> group.gatherBuffer("even", 1L << 48, DType.F32)).satisfies(e -> {
                     if (rank == 0) { assertThat(e).isInstanceOf(CallerException.class).hasMessageContaining("--shm-size"); }
                     if (rank == 1) { assertThat(e).isInstanceOf(PeerLostException.class); }
                 });

@@ -12,6 +12,7 @@ import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroups;
 import dev.kintsugi.worker.collective.GroupConfig;
@@ -52,18 +53,18 @@ class WorldSizeEqualityTest {
     private record Outcome(List<Long> lossAndNormBits, List<Float> weights) {}
 
     @ParameterizedTest
-    @CsvSource({"2, false, false", "3, false, false", "4, false, true", "2, true, true", "3, true, false"})
-    void shouldGiveTheBitsOfOneRank(int worldSize, boolean tied, boolean checkpointing) throws Exception {
-        assertThat(train(worldSize, tied, checkpointing)).isEqualTo(train(1, tied, false));
+    @CsvSource({"2, false, NONE, F32", "3, false, SELECTIVE, BF16", "4, false, FULL, F32", "2, true, FULL, BF16", "3, true, NONE, F32"})
+    void shouldGiveTheBitsOfOneRank(int worldSize, boolean tied, ActivationCheckpointing checkpointing, DType dtype) throws Exception {
+        assertThat(train(worldSize, tied, checkpointing, dtype)).isEqualTo(train(1, tied, ActivationCheckpointing.NONE, dtype));
     }
 
     @Test
     void shouldLearn() throws Exception {
-        List<Long> bits = train(1, false, false).lossAndNormBits;
+        List<Long> bits = train(1, false, ActivationCheckpointing.NONE, DType.F32).lossAndNormBits;
         assertThat(Double.longBitsToDouble(bits.get(2 * (STEPS - 1)))).isLessThan(Double.longBitsToDouble(bits.getFirst()));
     }
 
-    private Outcome train(int worldSize, boolean tied, boolean checkpointing) throws Exception {
+    private Outcome train(int worldSize, boolean tied, ActivationCheckpointing checkpointing, DType dtype) throws Exception {
         var config = new LlamaConfig(24, 40, 2, 4, 2, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05);
         ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), worldSize);
         Path shm = directory.resolve("world-%d-%s-%s".formatted(worldSize, tied, checkpointing));
@@ -72,7 +73,7 @@ class WorldSizeEqualityTest {
             var ranks = new ArrayList<Callable<Outcome>>();
             for (int r = 0; r < worldSize; r++) {
                 int rank = r;
-                ranks.add(() -> rank(plan, rank, checkpointing, shm));
+                ranks.add(() -> rank(plan, rank, checkpointing, dtype, shm));
             }
             List<Outcome> outcomes = new ArrayList<>();
             for (Future<Outcome> f : pool.invokeAll(ranks)) { outcomes.add(f.get()); }
@@ -81,26 +82,26 @@ class WorldSizeEqualityTest {
         }
     }
 
-    private static Outcome rank(ShardPlan plan, int rank, boolean checkpointing, Path shm) {
+    private static Outcome rank(ShardPlan plan, int rank, ActivationCheckpointing checkpointing, DType dtype, Path shm) {
         LlamaConfig config = plan.model().config();
         Kernels kernels = new ReferenceKernels();
         var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(),
                 GroupConfig.Transport.SHM, shm, shm, List.of(), Duration.ofSeconds(30)));
         try (group; var tensors = new RankTensors(plan, rank); Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, checkpointing, 0))) {
-            var units = new UnshardedUnits(plan, group);
-            var interpreter = new RoundInterpreter(plan, group, units, tensors, new Llama(config, LENGTH, DType.F32, tables), kernels, arena,
-                    BATCH, LENGTH, checkpointing);
+                StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, dtype, checkpointing, 0))) {
+            var units = new UnshardedUnits(plan, group, dtype);
+            var interpreter = new RoundInterpreter(plan, group, units, tensors, new Llama(config, LENGTH, dtype, tables), kernels, arena,
+                    BATCH, LENGTH, dtype, checkpointing);
             for (UnitPlan unit : plan.units()) {
-                if (rank == 0) { initialise(unit, units.gatherSlot(unit).segment()); }
-                group.scatter(unit, units.gatherSlot(unit), tensors.state().parameters().get(unit.index()));
+                if (rank == 0) { initialise(unit, units.gradientSlot(unit).segment()); }
+                group.scatter(unit, units.gradientSlot(unit), tensors.state().parameters().get(unit.index()));
             }
             var optimizer = new AdamWOptimizer(kernels, new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1));
             var norm = new GradientNorm(kernels, plan, rank);
             var bits = new ArrayList<Long>();
             for (int step = 0; step < STEPS; step++) { bits.addAll(step(plan, rank, group, tensors, interpreter, optimizer, norm, step)); }
-            assertThat(arena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, checkpointing, 0));
-            return new Outcome(bits, weights(plan, group, units, tensors));
+            assertThat(arena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, dtype, checkpointing, 0));
+            return new Outcome(bits, weights(plan, group, tensors));
         }
     }
 
@@ -146,13 +147,14 @@ class WorldSizeEqualityTest {
         }
     }
 
-    private static List<Float> weights(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, RankTensors tensors) {
+    private static List<Float> weights(ShardPlan plan, CollectiveGroup group, RankTensors tensors) {
+        var whole = new UnshardedUnits(plan, group, DType.F32);
         var weights = new ArrayList<Float>();
         for (UnitPlan unit : plan.units()) {
-            group.allGather(unit, tensors.state().parameters().get(unit.index()), units.gatherSlot(unit));
+            group.allGather(unit, tensors.state().parameters().get(unit.index()), whole.gatherSlot(unit));
             for (ParameterPlan p : unit.parameters()) {
                 for (long i = 0; i < p.spec().numel(); i++) {
-                    weights.add(units.gatherSlot(unit).segment().getAtIndex(ValueLayout.JAVA_FLOAT, p.unshardedOffset() + i));
+                    weights.add(whole.gatherSlot(unit).segment().getAtIndex(ValueLayout.JAVA_FLOAT, p.unshardedOffset() + i));
                 }
             }
         }

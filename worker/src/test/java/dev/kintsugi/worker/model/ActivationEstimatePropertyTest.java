@@ -6,6 +6,7 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.ActivationEstimate;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.MetaKernels;
 import dev.kintsugi.worker.kernel.cpu.CpuKernels;
@@ -13,6 +14,7 @@ import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
 import dev.kintsugi.worker.memory.StepArena;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,13 +32,15 @@ class ActivationEstimatePropertyTest {
         int B = 1 + random.nextInt(3);
         int T = 1 + random.nextInt(40);
         int[] ids = random.ints(B * T, 0, config.vocabSize()).toArray();
-        byte[] gradients = run(config, new ReferenceKernels(), seed, ids, B, T, false, ActivationEstimate.stepArenaBytes(config, B, T, false, 0));
-        byte[] again = run(config, new ReferenceKernels(), seed, ids, B, T, true, ActivationEstimate.stepArenaBytes(config, B, T, true, 0));
-        assertThat(again).as("checkpointing changes no bit, seed=%d", seed).isEqualTo(gradients);
-
-        gradients = run(config, CpuKernels.open(), seed, ids, B, T, false, ActivationEstimate.stepArenaBytes(config, B, T, false));
-        again = run(config, CpuKernels.open(), seed, ids, B, T, true, ActivationEstimate.stepArenaBytes(config, B, T, true));
-        assertThat(again).as("checkpointing changes no bit, cpu, seed=%d", seed).isEqualTo(gradients);
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            for (Kernels kernels : List.of(new ReferenceKernels(), CpuKernels.open())) {
+                byte[] expected = run(config, kernels, seed, ids, B, T, dtype, ActivationCheckpointing.NONE);
+                for (var other : List.of(ActivationCheckpointing.SELECTIVE, ActivationCheckpointing.FULL)) {
+                    assertThat(run(config, kernels, seed, ids, B, T, dtype, other)).as("%s checkpointing changes no bit, %s %s seed=%d", other, dtype,
+                            kernels.description(), seed).isEqualTo(expected);
+                }
+            }
+        }
     }
 
     static Stream<LlamaConfig> realModels() {
@@ -49,19 +53,22 @@ class ActivationEstimatePropertyTest {
     @ParameterizedTest
     @MethodSource("realModels")
     void shouldEqualWhatTheMetaDeviceCountsForRealModels(LlamaConfig config) {
-        for (boolean checkpointing : new boolean[] {false, true}) {
+        for (ActivationCheckpointing checkpointing : ActivationCheckpointing.values()) {
             try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.meta()) {
-                var model = new MicroBatch(config, new MetaKernels(), DType.F32, 2048, jobArena);
+                var model = new MicroBatch(config, new MetaKernels(), DType.BF16, 2048, jobArena);
                 model.run(stepArena, null, 2, 2048, 1, checkpointing);
-                assertThat(stepArena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, 2, 2048, checkpointing));
+                assertThat(stepArena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, 2, 2048, DType.BF16, checkpointing));
             }
         }
     }
 
-    /// Returns the first block's gradients, after holding the arena to `bytes`.
-    private static byte[] run(LlamaConfig config, Kernels kernels, long seed, int[] ids, int B, int T, boolean checkpointing, long bytes) {
+    /// Returns the first block's gradients, after holding the arena to the estimate.
+    private static byte[] run(LlamaConfig config, Kernels kernels, long seed, int[] ids, int B, int T, DType dtype,
+            ActivationCheckpointing checkpointing) {
+        long scratch = kernels.attentionScratchNumel(B, T, T, config.numAttentionHeads(), config.numKeyValueHeads(), config.headDim());
+        long bytes = ActivationEstimate.stepArenaBytes(config, B, T, dtype, checkpointing, scratch);
         try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.ofBytes(bytes)) {
-            var model = new MicroBatch(config, kernels, DType.F32, T, jobArena);
+            var model = new MicroBatch(config, kernels, dtype, T, jobArena);
             model.initialise(seed);
             model.run(stepArena, ids, B, T, 0.1, checkpointing);
             assertThat(stepArena.highWaterBytes()).as("%s seed=%d B=%d T=%d %s", kernels.description(), seed, B, T, config).isEqualTo(bytes);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.autograd.Parameter;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
 import dev.kintsugi.worker.memory.StepArena;
@@ -29,7 +30,7 @@ class FiniteDifferencePropertyTest {
         try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.ofBytes(4 << 20)) {
             var model = new MicroBatch(config, new ReferenceKernels(), DType.F64, T, jobArena);
             model.initialise(seed);
-            model.run(stepArena, ids, B, T, SCALE, random.nextBoolean());
+            model.run(stepArena, ids, B, T, SCALE, ActivationCheckpointing.values()[random.nextInt(3)]);
             double[] worst = {0};
             model.forEachParameter(p -> {
                 for (int sample = 0; sample < 4; sample++) {

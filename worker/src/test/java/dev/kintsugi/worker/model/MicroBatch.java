@@ -7,14 +7,17 @@ import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.autograd.Parameter;
 import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.UnitParameters;
 import dev.kintsugi.worker.autograd.Variable;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.MetaKernels;
+import dev.kintsugi.worker.memory.Bf16;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
+import dev.kintsugi.worker.model.Llama.Pass;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -43,8 +46,8 @@ final class MicroBatch {
         this.llama = new Llama(config, positions, dtype, arena);
         for (UnitPlan unit : plan.units()) {
             weights.add(allocate(arena, unit.unshardedNumel() * dtype.bytes()));
-            gradients.add(allocate(arena, unit.unshardedNumel() * dtype.bytes()));
-            units.add(UnitParameters.of(unit, weights.getLast(), gradients.getLast(), dtype));
+            gradients.add(allocate(arena, unit.unshardedNumel() * Kernels.statistics(dtype).bytes()));
+            units.add(UnitParameters.of(unit, weights.getLast(), gradients.getLast(), dtype, Kernels.statistics(dtype)));
         }
     }
 
@@ -77,7 +80,9 @@ final class MicroBatch {
     }
 
     /// Forward and backward of B sequences of T tokens (`ids` are null on the meta device): adds to all gradients. Returns the sum of the losses.
-    double run(StepArena arena, int[] ids, long B, long T, double scale, boolean checkpointing) {
+    double run(StepArena arena, int[] ids, long B, long T, double scale, ActivationCheckpointing checkpointing) {
+        boolean full = checkpointing == ActivationCheckpointing.FULL;
+        Pass pass = checkpointing == ActivationCheckpointing.NONE ? Pass.KEEP_NORMS : Pass.KEEP_PRODUCTS;
         long bottom = arena.mark();
         Tensor dStream = arena.allocate(dtype, B * T, config.hiddenSize());
         Tensor idTensor = isMeta() ? arena.allocate(DType.I32, B * T) : ints(arena, ids);
@@ -93,17 +98,17 @@ final class MicroBatch {
         for (int block = 0; block < blocks; block++) {
             inputs.push(x);
             marks.push(arena.mark());
-            tapes.push(new Tape(kernels, arena, !checkpointing));
-            x = llama.forwardBlock(tapes.peek(), units.get(1 + block), x, B, T);
+            tapes.push(new Tape(kernels, arena, !full));
+            x = llama.forwardBlock(tapes.peek(), units.get(1 + block), x, B, T, pass);
         }
         x.setGrad(dStream);
         double loss = llama.loss(new Tape(kernels, arena, false), head(), x, labelTensor, scale, true);
         for (int block = blocks - 1; block >= 0; block--) {
             Variable input = inputs.pop();
             Tape tape = tapes.pop();
-            if (checkpointing) {
+            if (full) {
                 tape = new Tape(kernels, arena, true);
-                x = llama.forwardBlock(tape, units.get(1 + block), input, B, T);
+                x = llama.forwardBlock(tape, units.get(1 + block), input, B, T, Pass.RECOMPUTE);
                 x.setGrad(dStream);
             }
             tape.backward(x);
@@ -124,7 +129,7 @@ final class MicroBatch {
         var tape = new Tape(kernels, arena, false);
         Variable x = llama.forwardEmbedding(tape, units.getFirst(), ints(arena, ids));
         for (int block = 0; block < config.numHiddenLayers(); block++) {
-            x = llama.forwardBlock(tape, units.get(1 + block), x, B, T);
+            x = llama.forwardBlock(tape, units.get(1 + block), x, B, T, Pass.KEEP_PRODUCTS);
         }
         return llama.logits(tape, head(), x);
     }
@@ -142,14 +147,18 @@ final class MicroBatch {
     }
 
     static double get(Tensor t, long i) {
-        return t.dtype() == DType.F64 ? t.data().getAtIndex(ValueLayout.JAVA_DOUBLE, i) : t.data().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        return switch (t.dtype()) {
+            case F64 -> t.data().getAtIndex(ValueLayout.JAVA_DOUBLE, i);
+            case BF16 -> Bf16.get(t.data(), i);
+            default -> t.data().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        };
     }
 
     static void set(Tensor t, long i, double value) {
-        if (t.dtype() == DType.F64) {
-            t.data().setAtIndex(ValueLayout.JAVA_DOUBLE, i, value);
-        } else {
-            t.data().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) value);
+        switch (t.dtype()) {
+            case F64 -> t.data().setAtIndex(ValueLayout.JAVA_DOUBLE, i, value);
+            case BF16 -> Bf16.set(t.data(), i, (float) value);
+            default -> t.data().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) value);
         }
     }
 }

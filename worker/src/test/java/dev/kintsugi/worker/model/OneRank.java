@@ -2,6 +2,7 @@ package dev.kintsugi.worker.model;
 
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
@@ -44,7 +45,7 @@ final class OneRank {
         double predicted = ids.length * B * (T - 1.0);
         model.zeroGradients();
         double loss = 0;
-        for (int[] microbatch : ids) { loss += model.run(arena, microbatch, B, T, 1 / predicted, false); }
+        for (int[] microbatch : ids) { loss += model.run(arena, microbatch, B, T, 1 / predicted, ActivationCheckpointing.NONE); }
         copy(model.gradients, gradients, true);
         double gradNorm = Math.sqrt(norm.squared(model.plan, 0, gradients).toDouble());
         optimizer.update(state, gradients, ++updates, learningRate, GradientNorm.clipCoefficient(gradNorm, maxNorm));

@@ -5,8 +5,8 @@ import static dev.kintsugi.worker.kernel.cpu.Lanes.FLOAT;
 import java.lang.foreign.MemorySegment;
 
 /// The backward pass of [Attention] (Dao 2023, FlashAttention-2, algorithm 2): probabilities are recomputed tile by tile from
-/// the scores and the forward pass's log-sum-exp. Gradients add up in place, in the order of heads, query blocks and key
-/// blocks. One thread.
+/// the scores and the forward pass's log-sum-exp. Gradients add up in f32 scratch, in the order of the heads that share a key/value
+/// head, query blocks and key blocks, and are rounded once. One thread.
 ///
 /// ```
 /// P = exp(scale Q K^T - lse)   dV += P^T dO   dP = dO V^T   delta = rowsum(dO * O)   dS = scale P * (dP - delta)
@@ -15,62 +15,86 @@ import java.lang.foreign.MemorySegment;
 final class AttentionBackward {
     private final Matmul matmul;
     private final float[] partial = new float[Lanes.SUMS];
+    private final ScoreRow scoreRow = new ScoreRow();
+    private final Elementwise elementwise = new Elementwise();
+    private float[] dout = {};
+    private float[] out = {};
 
     AttentionBackward(Matmul matmul) {
         this.matmul = matmul;
     }
 
-    /// See `Kernels#attentionBackward` for the tensors.
-    void backward(MemorySegment dq, MemorySegment dk, MemorySegment dv, MemorySegment dout, MemorySegment out, MemorySegment lse,
-            MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment scratch, AttentionShape at) {
-        Elementwise.fill(dk, 0f, dk.byteSize() / 4);
-        Elementwise.fill(dv, 0f, dv.byteSize() / 4);
+    /// The tensors of `Kernels#attentionBackward`.
+    record Tensors(MemorySegment dq, MemorySegment dk, MemorySegment dv, MemorySegment dout, MemorySegment out, MemorySegment lse,
+            MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment scratch) {}
+
+    void backward(Tensors x, AttentionShape at) {
+        int group = at.H() / at.G();
+        dout = Rows.atLeast(dout, at.D());
+        out = Rows.atLeast(out, at.D());
+        MemorySegment dk = at.keySums(x.scratch);
+        MemorySegment dv = at.valueSums(x.scratch);
+        long numel = (long) at.S() * at.D();
         for (int b = 0; b < at.B(); b++) {
             for (int h = 0; h < at.H(); h++) {
-                for (int t = 0; t < at.T(); t += at.queryBlock()) {
-                    int rows = Math.min(at.queryBlock(), at.T() - t);
-                    deltas(scratch, dout, out, at, b, h, t, rows);
-                    for (int s = 0; s < at.visible(t + rows - 1); s += at.keyBlock()) {
-                        tile(dq, dk, dv, dout, lse, q, k, v, scratch, at, b, h, t, rows, s);
+                if (h % group == 0) {
+                    elementwise.fill(dk, 0f, numel, false);
+                    elementwise.fill(dv, 0f, numel, false);
+                }
+                for (int t = 0; t < at.T(); t += at.queryBlock()) { queryBlock(x, dk, dv, at, b, h, t); }
+                if (h % group == group - 1) {
+                    for (int s = 0; s < at.S(); s++) {
+                        elementwise.scale(x.dk, at.key(b, s, h), dk, (long) s * at.D(), at.D(), 1f, at.bf16());
+                        elementwise.scale(x.dv, at.key(b, s, h), dv, (long) s * at.D(), at.D(), 1f, at.bf16());
                     }
                 }
             }
         }
     }
 
-    private void deltas(MemorySegment scratch, MemorySegment dout, MemorySegment out, AttentionShape at, int b, int h, int t,
-            int rows) {
+    private void queryBlock(Tensors x, MemorySegment dk, MemorySegment dv, AttentionShape at, int b, int h, int t) {
+        int rows = Math.min(at.queryBlock(), at.T() - t);
+        int visible = at.visible(t + rows - 1);
+        MemorySegment deltas = at.rowNumbers(x.scratch);
         for (int row = 0; row < rows; row++) {
             long from = at.query(b, t + row, h);
-            scratch.set(FLOAT, at.rowNumbers() + row * 4L, Lanes.dot(dout, from, out, from, at.D(), partial));
+            Rows.read(dout, x.dout, from, at.D(), at.bf16());
+            Rows.read(out, x.out, from, at.D(), at.bf16());
+            deltas.set(FLOAT, row * 4L, Rows.dot(dout, out, at.D(), partial));
+        }
+        MemorySegment dq = at.rowSums(x.scratch);
+        for (int s = 0; s < visible; s += at.keyBlock()) {
+            tile(x, dq, dk, dv, deltas, at, b, h, t, rows, s, Math.min(at.keyBlock(), visible - s));
+        }
+        for (int row = 0; row < rows; row++) {
+            elementwise.scale(x.dq, at.query(b, t + row, h), dq, (long) row * at.D(), at.D(), 1f, at.bf16());
         }
     }
 
-    private void tile(MemorySegment dq, MemorySegment dk, MemorySegment dv, MemorySegment dout, MemorySegment lse, MemorySegment q,
-            MemorySegment k, MemorySegment v, MemorySegment scratch, AttentionShape at, int b, int h, int t, int rows, int s) {
-        int columns = Math.min(at.keyBlock(), at.visible(t + rows - 1) - s);
+    private void tile(Tensors x, MemorySegment dq, MemorySegment dk, MemorySegment dv, MemorySegment deltas, AttentionShape at, int b, int h,
+            int t, int rows, int s, int columns) {
         int D = at.D();
         int ldq = at.queryStride();
         int ldk = at.keyStride();
-        MemorySegment queries = q.asSlice(at.query(b, t, h));
-        MemorySegment douts = dout.asSlice(at.query(b, t, h));
-        MemorySegment keys = k.asSlice(at.key(b, s, h));
-        MemorySegment values = v.asSlice(at.key(b, s, h));
-        MemorySegment P = scratch;
-        MemorySegment dP = scratch.asSlice(at.secondTile());
-        matmul.multiply(P, columns, queries, ldq, false, keys, ldk, true, rows, columns, D, false);
+        MemorySegment queries = at.slice(x.q, at.query(b, t, h));
+        MemorySegment douts = at.slice(x.dout, at.query(b, t, h));
+        MemorySegment keys = at.slice(x.k, at.key(b, s, h));
+        MemorySegment values = at.slice(x.v, at.key(b, s, h));
+        MemorySegment scores = at.scores(x.scratch);
+        MemorySegment dP = at.scoreGradients(x.scratch);
+        MemorySegment P = at.probabilities(x.scratch);
+        MemorySegment dS = at.narrowGradients(x.scratch);
+        matmul.multiply(at.toF32(), scores, columns, queries, ldq, false, keys, ldk, true, rows, columns, D, false);
+        matmul.multiply(at.toF32(), dP, columns, douts, ldq, false, values, ldk, true, rows, columns, D, false);
         for (int row = 0; row < rows; row++) {
             int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
-            float shift = lse.get(FLOAT, at.lse(b, h, t + row));
-            ScoreRow.exponentials(P, (long) row * columns * 4, seen, columns, at.scale(), shift, partial);
+            float shift = x.lse.get(FLOAT, at.lse(b, h, t + row) * 4);
+            scoreRow.probabilitiesAndGradients(P, dS, scores, dP, (long) row * columns, seen, columns, at.scale(), shift,
+                    deltas.get(FLOAT, row * 4L), at.bf16());
         }
-        matmul.multiply(dv.asSlice(at.key(b, s, h)), ldk, P, columns, true, douts, ldq, false, columns, D, rows, true);
-        matmul.multiply(dP, columns, douts, ldq, false, values, ldk, true, rows, columns, D, false);
-        for (int row = 0; row < rows; row++) {
-            float delta = scratch.get(FLOAT, at.rowNumbers() + row * 4L);
-            ScoreRow.gradients(P, dP, (long) row * columns * 4, columns, delta, at.scale());
-        }
-        matmul.multiply(dq.asSlice(at.query(b, t, h)), ldq, P, columns, false, keys, ldk, false, rows, D, columns, s > 0);
-        matmul.multiply(dk.asSlice(at.key(b, s, h)), ldk, P, columns, true, queries, ldq, false, columns, D, rows, true);
+        long sum = (long) s * D * 4;
+        matmul.multiply(at.toF32(), dv.asSlice(sum), D, P, columns, true, douts, ldq, false, columns, D, rows, true);
+        matmul.multiply(at.toF32(), dq, D, dS, columns, false, keys, ldk, false, rows, D, columns, s > 0);
+        matmul.multiply(at.toF32(), dk.asSlice(sum), D, dS, columns, true, queries, ldq, false, columns, D, rows, true);
     }
 }

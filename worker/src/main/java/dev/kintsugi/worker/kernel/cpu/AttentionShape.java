@@ -1,16 +1,35 @@
 package dev.kintsugi.worker.kernel.cpu;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.ScratchSizes;
 import dev.kintsugi.worker.memory.Tensor;
+import java.lang.foreign.MemorySegment;
 
-/// The extents of an attention call and where things lie in its tensors. Offsets are bytes; the letters are those of `Kernels`.
-record AttentionShape(int B, int T, int S, int H, int G, int D) {
+/// The extents of an attention call and where things lie in its tensors and its scratch. Offsets are elements; the letters are those of
+/// `Kernels`. Scratch is what [ScratchSizes#attentionNumel] says:
+///
+/// ```
+/// tile of scores | tile of their gradients | both as bf16, half a tile each | sums of query rows (rows, D) | two numbers a query row |
+/// sums of key rows (S, D) | sums of value rows (S, D)
+/// ```
+record AttentionShape(int B, int T, int S, int H, int G, int D, boolean bf16) {
     static AttentionShape of(Tensor q, Tensor k) {
-        return new AttentionShape(extent(q, 0), extent(q, 1), extent(k, 1), extent(q, 2), extent(k, 2), extent(q, 3));
+        return new AttentionShape(extent(q, 0), extent(q, 1), extent(k, 1), extent(q, 2), extent(k, 2), extent(q, 3),
+                q.dtype() == DType.BF16);
     }
 
     private static int extent(Tensor t, int dimension) {
         return Math.toIntExact(t.dim(dimension));
+    }
+
+    /// Products of the tensors' type into f32.
+    Matmul.Types toF32() {
+        return bf16 ? Matmul.Types.BF16_TO_F32 : Matmul.Types.F32;
+    }
+
+    /// `x` from element `at` on.
+    MemorySegment slice(MemorySegment x, long at) {
+        return x.asSlice(at * (bf16 ? 2 : 4));
     }
 
     /// What scores are multiplied by.
@@ -25,12 +44,12 @@ record AttentionShape(int B, int T, int S, int H, int G, int D) {
 
     /// Where head h of position t of batch entry b starts in q, out and their gradients `(B, T, H, D)`.
     long query(int b, int t, int h) {
-        return (((long) b * T + t) * H + h) * D * 4;
+        return (((long) b * T + t) * H + h) * D;
     }
 
     /// Where the key/value head of query head h at position s of batch entry b starts in k, v and their gradients `(B, S, G, D)`.
     long key(int b, int s, int h) {
-        return (((long) b * S + s) * G + h / (H / G)) * D * 4;
+        return (((long) b * S + s) * G + h / (H / G)) * D;
     }
 
     /// Elements between positions in q.
@@ -45,7 +64,7 @@ record AttentionShape(int B, int T, int S, int H, int G, int D) {
 
     /// Where position t of head h of batch entry b is in lse `(B, H, T)`.
     long lse(int b, int h, int t) {
-        return (((long) b * H + h) * T + t) * 4;
+        return ((long) b * H + h) * T + t;
     }
 
     int queryBlock() {
@@ -56,22 +75,47 @@ record AttentionShape(int B, int T, int S, int H, int G, int D) {
         return Math.min(S, ScratchSizes.KEY_BLOCK);
     }
 
-    /// The second tile of scores in scratch; the first is at 0. Both are `(queryBlock, keyBlock)` at most.
-    long secondTile() {
-        return roundUp((long) queryBlock() * keyBlock()) * 4;
+    MemorySegment scores(MemorySegment scratch) {
+        return scratch;
     }
 
-    /// Numbers of the query rows, in scratch.
-    long rowNumbers() {
-        return 2 * secondTile();
+    MemorySegment scoreGradients(MemorySegment scratch) {
+        return scratch.asSlice(tile() * 4);
     }
 
-    /// More numbers of the query rows, in scratch.
-    long moreRowNumbers() {
-        return rowNumbers() + roundUp(queryBlock()) * 4;
+    /// f32 probabilities are written over the scores.
+    MemorySegment probabilities(MemorySegment scratch) {
+        return bf16 ? scratch.asSlice(2 * tile() * 4) : scores(scratch);
     }
 
-    private static long roundUp(long numel) {
-        return Math.ceilDiv(numel, 16) * 16;
+    /// f32 gradients of the scores are written over those of the probabilities.
+    MemorySegment narrowGradients(MemorySegment scratch) {
+        return bf16 ? scratch.asSlice(2 * tile() * 4 + tile() * 2) : scoreGradients(scratch);
+    }
+
+    /// f32, a row of D for each query of the block.
+    MemorySegment rowSums(MemorySegment scratch) {
+        return scratch.asSlice(3 * tile() * 4);
+    }
+
+    MemorySegment rowNumbers(MemorySegment scratch) {
+        return scratch.asSlice((3 * tile() + ScratchSizes.roundUp((long) queryBlock() * D)) * 4);
+    }
+
+    MemorySegment moreRowNumbers(MemorySegment scratch) {
+        return rowNumbers(scratch).asSlice(ScratchSizes.roundUp(queryBlock()) * 4);
+    }
+
+    /// f32, a row of D for each key.
+    MemorySegment keySums(MemorySegment scratch) {
+        return moreRowNumbers(scratch).asSlice(ScratchSizes.roundUp(queryBlock()) * 4);
+    }
+
+    MemorySegment valueSums(MemorySegment scratch) {
+        return keySums(scratch).asSlice(ScratchSizes.roundUp((long) S * D) * 4);
+    }
+
+    private long tile() {
+        return ScratchSizes.tileNumel(T, S);
     }
 }

@@ -1,16 +1,22 @@
 package dev.kintsugi.worker.kernel.cpu;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.ScratchSizes;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.Shapes;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.MemorySegment;
 
-/// [Kernels] in f32 on the calling thread. One instance serves one thread at a time.
+/// [Kernels] in f32 and bf16 on the calling thread. One instance serves one thread at a time.
 public final class CpuKernels implements Kernels {
     private final Matmul matmul;
     private final Attention attention;
     private final AttentionBackward attentionBackward;
+    private final Elementwise elementwise = new Elementwise();
+    private final RmsNorm rmsNorm = new RmsNorm();
+    private final Rotary rotary = new Rotary();
+    private final SwiGlu swiglu = new SwiGlu();
+    private final CrossEntropy crossEntropy = new CrossEntropy();
 
     CpuKernels(Matmul matmul) {
         this.matmul = matmul;
@@ -30,8 +36,8 @@ public final class CpuKernels implements Kernels {
 
     @Override
     public void fill(Tensor y, double value) {
-        Shapes.same("y", y, "y", y);
-        Elementwise.fill(y.data(), (float) value, y.numel());
+        Shapes.floats("y", y);
+        elementwise.fill(y.data(), (float) value, y.numel(), bf16(y));
     }
 
     @Override
@@ -44,7 +50,7 @@ public final class CpuKernels implements Kernels {
     public void add(Tensor y, Tensor a, Tensor b) {
         Shapes.sameNumel("y", y, "a", a);
         Shapes.sameNumel("y", y, "b", b);
-        Elementwise.add(y.data(), a.data(), b.data(), y.numel());
+        elementwise.add(y.data(), a.data(), b.data(), y.numel(), bf16(y));
     }
 
     @Override
@@ -53,8 +59,8 @@ public final class CpuKernels implements Kernels {
         int N = extent(y, 0);
         int O = extent(y, 1);
         int K = extent(x, 1);
-        matmul.multiply(y.data(), O, x.data(), K, false, w.data(), K, true, N, O, K, false);
-        if (bias != null) { Elementwise.addToRows(y.data(), bias.data(), N, O); }
+        matmul.multiply(types(x), y.data(), O, x.data(), K, false, w.data(), K, true, N, O, K, false);
+        if (bias != null) { elementwise.addToRows(y.data(), bias.data(), N, O, bf16(y)); }
     }
 
     @Override
@@ -62,17 +68,26 @@ public final class CpuKernels implements Kernels {
         Shapes.linearBackwardInput(dx, dy, w);
         int K = extent(w, 1);
         int O = extent(w, 0);
-        matmul.multiply(dx.data(), K, dy.data(), O, false, w.data(), K, false, extent(dy, 0), K, O, accumulate);
+        matmul.multiply(types(dy), dx.data(), K, dy.data(), O, false, w.data(), K, false, extent(dy, 0), K, O, accumulate);
     }
 
     @Override
-    public void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x) {
+    public void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x, boolean accumulate) {
         Shapes.linearBackwardWeight(dw, dbias, dy, x);
         int N = extent(dy, 0);
         int O = extent(dy, 1);
         int K = extent(x, 1);
-        matmul.multiply(dw.data(), K, dy.data(), O, true, x.data(), K, false, O, K, N, true);
-        if (dbias != null) { Elementwise.addColumnSums(dbias.data(), dy.data(), N, O); }
+        Matmul.Types types = bf16(x) ? Matmul.Types.BF16_TO_F32 : Matmul.Types.F32;
+        matmul.multiply(types, dw.data(), K, dy.data(), O, true, x.data(), K, false, O, K, N, accumulate);
+        if (dbias != null) { elementwise.addColumnSums(dbias.data(), dy.data(), N, O, bf16(dy)); }
+    }
+
+    private static boolean bf16(Tensor t) {
+        return t.dtype() == DType.BF16;
+    }
+
+    private static Matmul.Types types(Tensor t) {
+        return bf16(t) ? Matmul.Types.BF16 : Matmul.Types.F32;
     }
 
     private static int extent(Tensor t, int dimension) {
@@ -82,19 +97,20 @@ public final class CpuKernels implements Kernels {
     @Override
     public void rmsNorm(Tensor y, Tensor rstd, Tensor x, Tensor w, double eps) {
         Shapes.rmsNorm(y, rstd, x, w);
-        RmsNorm.forward(y.data(), rstd.data(), x.data(), w.data(), eps, x.dim(0), x.dim(1));
+        rmsNorm.forward(y.data(), rstd.data(), x.data(), w.data(), eps, x.dim(0), extent(x, 1), bf16(x));
     }
 
     @Override
     public void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
         Shapes.rmsNormBackward(dx, dw, dy, x, w, rstd);
-        RmsNorm.backward(dx.data(), dw.data(), dy.data(), x.data(), w.data(), rstd.data(), x.dim(0), x.dim(1));
+        rmsNorm.backward(dx.data(), dw.data(), dy.data(), x.data(), w.data(), rstd.data(), x.dim(0), extent(x, 1), bf16(x));
     }
 
     @Override
     public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
         Shapes.rotary(x, cos, sin, firstPosition);
-        Rotary.rotate(x.data(), cos.data(), sin.data(), firstPosition, inverse, x.dim(0), x.dim(1), x.dim(2), x.dim(3));
+        rotary.rotate(x.data(), cos.data(), sin.data(), firstPosition, inverse, x.dim(0), x.dim(1), extent(x, 2),
+                extent(x, 3), bf16(x));
     }
 
     @Override
@@ -107,8 +123,8 @@ public final class CpuKernels implements Kernels {
     public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
             Tensor scratch) {
         Shapes.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, scratch);
-        attentionBackward.backward(dq.data(), dk.data(), dv.data(), dout.data(), out.data(), lse.data(), q.data(), k.data(),
-                v.data(), scratch.data(), AttentionShape.of(q, k));
+        attentionBackward.backward(new AttentionBackward.Tensors(dq.data(), dk.data(), dv.data(), dout.data(), out.data(), lse.data(), q.data(),
+                k.data(), v.data(), scratch.data()), AttentionShape.of(q, k));
     }
 
     @Override
@@ -119,29 +135,29 @@ public final class CpuKernels implements Kernels {
     @Override
     public void swiglu(Tensor y, Tensor gate, Tensor up) {
         Shapes.swiglu(y, gate, up);
-        SwiGlu.forward(y.data(), gate.data(), up.data(), y.numel());
+        swiglu.forward(y.data(), gate.data(), up.data(), y.numel(), bf16(y));
     }
 
     @Override
-    public void swigluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
-        Shapes.swigluBackward(dgate, dup, dy, gate, up);
-        SwiGlu.backward(dgate.data(), dup.data(), dy.data(), gate.data(), up.data(), dy.numel());
+    public void swigluBackward(Tensor dgate, Tensor dup, Tensor y, Tensor dy, Tensor gate, Tensor up) {
+        Shapes.swigluBackward(dgate, dup, y, dy, gate, up);
+        swiglu.backward(dgate.data(), dup.data(), y.data(), dy.data(), gate.data(), up.data(), dy.numel(), bf16(dy));
     }
 
     /// @throws IllegalArgumentException also for an id outside `[0, V)`
     @Override
     public void embedding(Tensor y, Tensor ids, Tensor w) {
-        Shapes.embedding("y", y, ids, "w", w);
+        Shapes.embedding(y, ids, w);
         Embedding.checkIds(ids.data(), ids.numel(), w.dim(0));
-        Embedding.forward(y.data(), ids.data(), w.data(), y.dim(0), y.dim(1));
+        Embedding.forward(y.data(), ids.data(), w.data(), y.dim(0), y.dim(1) * y.dtype().bytes());
     }
 
     /// @throws IllegalArgumentException also for an id outside `[0, V)`
     @Override
     public void embeddingBackward(Tensor dw, Tensor dy, Tensor ids) {
-        Shapes.embedding("dy", dy, ids, "dw", dw);
+        Shapes.embeddingBackward(dw, dy, ids);
         Embedding.checkIds(ids.data(), ids.numel(), dw.dim(0));
-        Embedding.backward(dw.data(), dy.data(), ids.data(), dy.dim(0), dy.dim(1));
+        Embedding.backward(dw.data(), dy.data(), ids.data(), dy.dim(0), dy.dim(1), bf16(dy), elementwise);
     }
 
     /// @throws IllegalArgumentException also for a label of V or more
@@ -149,7 +165,7 @@ public final class CpuKernels implements Kernels {
     public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
         Shapes.crossEntropy(logits, labels);
         CrossEntropy.checkLabels(labels.data(), labels.numel(), logits.dim(1));
-        return CrossEntropy.forward(logits.data(), labels.data(), (float) scale, writeGradient, logits.dim(0), logits.dim(1));
+        return crossEntropy.forward(logits.data(), labels.data(), (float) scale, writeGradient, logits.dim(0), logits.dim(1), bf16(logits));
     }
 
     @Override
@@ -167,6 +183,6 @@ public final class CpuKernels implements Kernels {
     @Override
     public void accumulate(Tensor acc, Tensor x) {
         Shapes.sameNumel("acc", acc, "x", x);
-        Elementwise.accumulate(acc.data(), 0, x.data(), 0, acc.numel());
+        elementwise.add(acc.data(), acc.data(), x.data(), acc.numel(), bf16(acc));
     }
 }

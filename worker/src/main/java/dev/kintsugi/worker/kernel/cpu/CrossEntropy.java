@@ -1,19 +1,14 @@
 package dev.kintsugi.worker.kernel.cpu;
 
-import static dev.kintsugi.worker.kernel.cpu.Lanes.FLOAT;
 import static dev.kintsugi.worker.kernel.cpu.Lanes.INT;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.L;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.load;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.store;
 
 import java.lang.foreign.MemorySegment;
 
-/// Softmax cross entropy of `logits (N, V)`, one row at a time.
+/// Softmax cross entropy of `logits (N, V)`, f32 or bf16, one row at a time. Exponentials are taken twice, for the sum and for the
+/// gradient, so that bf16 logits are rounded once. One thread.
 final class CrossEntropy {
-    /// Exponentials are summed in f32 for so many elements and in f64 beyond, so that large vocabularies lose no digits.
-    private static final long CHUNK = 1024;
-
-    private CrossEntropy() {}
+    private final float[] partial = new float[Lanes.SUMS];
+    private final float[] piece = new float[Rows.PIECE];
 
     /// @throws IllegalArgumentException if a label is V or more
     static void checkLabels(MemorySegment labels, long N, long V) {
@@ -26,56 +21,67 @@ final class CrossEntropy {
     }
 
     /// Overwrites logits: with `(softmax - onehot) * scale` when `writeGradient`; otherwise they are left as they are.
-    static double forward(MemorySegment logits, MemorySegment labels, float scale, boolean writeGradient, long N, long V) {
-        float[] partial = new float[Lanes.SUMS];
+    double forward(MemorySegment logits, MemorySegment labels, float scale, boolean writeGradient, long N, long V, boolean bf16) {
         double total = 0;
         for (long row = 0; row < N; row++) {
-            long at = row * V * 4;
             int label = labels.get(INT, row * 4);
             if (label >= 0) {
-                total += row(logits, at, label, scale, writeGradient, V, partial);
+                total += row(logits, row * V, label, scale, writeGradient, V, bf16);
             } else if (writeGradient) {
-                Elementwise.fill(logits.asSlice(at, V * 4), 0f, V);
+                zero(logits, row * V, V, bf16);
             }
         }
         return total;
     }
 
-    private static double row(MemorySegment x, long at, int label, float scale, boolean writeGradient, long V, float[] partial) {
-        float max = Lanes.max(x, at, V);
-        double target = x.get(FLOAT, at + label * 4L);
-        double sum = 0;
-        for (long i = 0; i < V; i += CHUNK) {
-            long n = Math.min(CHUNK, V - i);
-            sum += writeGradient ? expInPlace(x, at + i * 4, n, max, partial) : sumExp(x, at + i * 4, n, max, partial);
-        }
+    private double row(MemorySegment x, long at, int label, float scale, boolean writeGradient, long V, boolean bf16) {
+        float max = max(x, at, V, bf16);
+        float target = Lanes.get(x, at + label, bf16);
+        double sum = sumOfExponentials(x, at, V, max, bf16);
         if (writeGradient) {
-            Elementwise.scale(x, at, V, (float) (scale / sum));
-            x.set(FLOAT, at + label * 4L, x.get(FLOAT, at + label * 4L) - scale);
+            float factor = (float) (scale / sum);
+            gradient(x, at, V, max, factor, bf16);
+            Lanes.set(x, at + label, Math.fma(Exp.exp(target - max), factor, -scale), bf16);
         }
         return StrictMath.log(sum) + max - target;
     }
 
-    private static float expInPlace(MemorySegment x, long at, long n, float max, float[] partial) {
-        exp(x, at, x, at, n, max);
-        return Lanes.sum(x, at, n, partial);
-    }
-
-    /// `y = exp(x - max)`.
-    private static void exp(MemorySegment y, long yAt, MemorySegment x, long at, long n, float max) {
-        long whole = Lanes.whole(n);
-        for (long i = 0; i < whole; i += L) { store(Exp.exp(load(x, at + i * 4).sub(max)), y, yAt + i * 4); }
-        for (long i = whole; i < n; i++) { y.set(FLOAT, yAt + i * 4, Exp.exp(x.get(FLOAT, at + i * 4) - max)); }
-    }
-
-    private static float sumExp(MemorySegment x, long at, long n, float max, float[] partial) {
-        long whole = Lanes.wholeSums(n);
-        for (int slice = 0; slice < Lanes.SUMS; slice += L) {
-            var sum = Lanes.splat(0f);
-            for (long i = slice; i < whole; i += Lanes.SUMS) { sum = sum.add(Exp.exp(load(x, at + i * 4).sub(max))); }
-            sum.intoArray(partial, slice);
+    private float max(MemorySegment x, long at, long V, boolean bf16) {
+        float max = Float.NEGATIVE_INFINITY;
+        for (long i = 0; i < V; i += Rows.PIECE) {
+            int n = (int) Math.min(Rows.PIECE, V - i);
+            Rows.read(piece, x, at + i, n, bf16);
+            max = Math.max(max, Rows.max(piece, n));
         }
-        for (long i = whole; i < n; i++) { partial[(int) (i - whole)] += Exp.exp(x.get(FLOAT, at + i * 4) - max); }
-        return Lanes.pairwise(partial);
+        return max;
+    }
+
+    /// In f32 for a piece and in f64 beyond, so that large vocabularies lose no digits.
+    private double sumOfExponentials(MemorySegment x, long at, long V, float max, boolean bf16) {
+        double sum = 0;
+        for (long i = 0; i < V; i += Rows.PIECE) {
+            int n = (int) Math.min(Rows.PIECE, V - i);
+            Rows.read(piece, x, at + i, n, bf16);
+            Rows.exp(piece, piece, n, max);
+            Rows.zero(piece, n, Rows.padded(n));
+            sum += Rows.sum(piece, n, partial);
+        }
+        return sum;
+    }
+
+    /// `x = exp(x - max) * factor`.
+    private void gradient(MemorySegment x, long at, long V, float max, float factor, boolean bf16) {
+        for (long i = 0; i < V; i += Rows.PIECE) {
+            int n = (int) Math.min(Rows.PIECE, V - i);
+            Rows.read(piece, x, at + i, n, bf16);
+            Rows.exp(piece, piece, n, max);
+            Rows.scale(piece, n, factor);
+            Rows.write(x, at + i, piece, n, bf16);
+        }
+    }
+
+    private static void zero(MemorySegment x, long at, long n, boolean bf16) {
+        int bytes = bf16 ? 2 : 4;
+        x.asSlice(at * bytes, n * bytes).fill((byte) 0);
     }
 }

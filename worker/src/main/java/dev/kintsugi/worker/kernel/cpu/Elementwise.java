@@ -1,53 +1,93 @@
 package dev.kintsugi.worker.kernel.cpu;
 
-import static dev.kintsugi.worker.kernel.cpu.Lanes.FLOAT;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.L;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.load;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.store;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.whole;
-
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
-/// Operations that look at one element at a time. `n` counts elements.
+/// Operations that look at one element at a time, f32 or bf16. Offsets count elements. One thread.
 final class Elementwise {
-    private Elementwise() {}
+    private final float[] x = new float[Rows.PIECE];
+    private final float[] y = new float[Rows.PIECE];
 
-    static void fill(MemorySegment y, float value, long n) {
-        long whole = whole(n);
-        var v = Lanes.splat(value);
-        for (long i = 0; i < whole; i += L) { store(v, y, i * 4); }
-        for (long i = whole; i < n; i++) { y.set(FLOAT, i * 4, value); }
+    void fill(MemorySegment to, float value, long numel, boolean bf16) {
+        if (Float.floatToRawIntBits(value) == 0) {
+            to.asSlice(0, numel * (bf16 ? 2 : 4)).fill((byte) 0);
+            return;
+        }
+        Arrays.fill(x, value);
+        for (long at = 0; at < numel; at += Rows.PIECE) { Rows.write(to, at, x, piece(numel - at), bf16); }
     }
 
-    static void add(MemorySegment y, MemorySegment a, MemorySegment b, long n) {
-        long whole = whole(n);
-        for (long i = 0; i < whole; i += L) { store(load(a, i * 4).add(load(b, i * 4)), y, i * 4); }
-        for (long i = whole; i < n; i++) { y.set(FLOAT, i * 4, a.get(FLOAT, i * 4) + b.get(FLOAT, i * 4)); }
+    private static int piece(long left) {
+        return (int) Math.min(Rows.PIECE, left);
     }
 
-    /// `y[yAt ..] += x[xAt ..]`; offsets in bytes.
-    static void accumulate(MemorySegment y, long yAt, MemorySegment x, long xAt, long n) {
-        long whole = whole(n);
-        for (long i = 0; i < whole; i += L) { store(load(y, yAt + i * 4).add(load(x, xAt + i * 4)), y, yAt + i * 4); }
-        for (long i = whole; i < n; i++) {
-            y.set(FLOAT, yAt + i * 4, y.get(FLOAT, yAt + i * 4) + x.get(FLOAT, xAt + i * 4));
+    /// `sum = a + b`; sum may be a or b.
+    void add(MemorySegment sum, MemorySegment a, MemorySegment b, long numel, boolean bf16) {
+        for (long at = 0; at < numel; at += Rows.PIECE) {
+            int n = piece(numel - at);
+            Rows.read(x, a, at, n, bf16);
+            Rows.read(y, b, at, n, bf16);
+            Rows.add(x, y, n);
+            Rows.write(sum, at, x, n, bf16);
         }
     }
 
-    /// `y[at ..] *= factor`; `at` in bytes.
-    static void scale(MemorySegment y, long at, long n, float factor) {
-        long whole = whole(n);
-        for (long i = 0; i < whole; i += L) { store(load(y, at + i * 4).mul(factor), y, at + i * 4); }
-        for (long i = whole; i < n; i++) { y.set(FLOAT, at + i * 4, y.get(FLOAT, at + i * 4) * factor); }
+    /// `to[toAt ..] = from[fromAt ..] * factor`, from f32 to f32 or bf16.
+    void scale(MemorySegment to, long toAt, MemorySegment from, long fromAt, long numel, float factor, boolean bf16) {
+        for (long at = 0; at < numel; at += Rows.PIECE) {
+            int n = piece(numel - at);
+            Rows.read(x, from, fromAt + at, n, false);
+            Rows.scale(x, n, factor);
+            Rows.write(to, toAt + at, x, n, bf16);
+        }
     }
 
-    /// Adds `bias (C)` to each row of `y (N, C)`.
-    static void addToRows(MemorySegment y, MemorySegment bias, long N, long C) {
-        for (long r = 0; r < N; r++) { accumulate(y, r * C * 4, bias, 0, C); }
+    /// `to[toAt ..] += from[fromAt ..]`, from f32 or bf16 to f32.
+    void accumulate(MemorySegment to, long toAt, MemorySegment from, long fromAt, long numel, boolean bf16) {
+        for (long at = 0; at < numel; at += Rows.PIECE) {
+            int n = piece(numel - at);
+            Rows.read(x, to, toAt + at, n, false);
+            Rows.read(y, from, fromAt + at, n, bf16);
+            Rows.add(x, y, n);
+            Rows.write(to, toAt + at, x, n, false);
+        }
     }
 
-    /// Adds the rows of `x (N, C)` to `sums (C)`, in the order of N.
-    static void addColumnSums(MemorySegment sums, MemorySegment x, long N, long C) {
-        for (long r = 0; r < N; r++) { accumulate(sums, 0, x, r * C * 4, C); }
+    /// `to[toAt ..] += from[fromAt ..] * factor`, from f32 or bf16 to f32, fused.
+    void accumulateScaled(MemorySegment to, long toAt, MemorySegment from, long fromAt, long numel, float factor, boolean bf16) {
+        for (long at = 0; at < numel; at += Rows.PIECE) {
+            int n = piece(numel - at);
+            Rows.read(x, to, toAt + at, n, false);
+            Rows.read(y, from, fromAt + at, n, bf16);
+            for (int i = 0; i < n; i++) { x[i] = Math.fma(y[i], factor, x[i]); }
+            Rows.write(to, toAt + at, x, n, false);
+        }
+    }
+
+    /// `to[toAt ..] = from[fromAt ..]`, from f32 or bf16 to the other or the same.
+    void cast(MemorySegment to, long toAt, boolean toBf16, MemorySegment from, long fromAt, boolean fromBf16, long numel) {
+        for (long at = 0; at < numel; at += Rows.PIECE) {
+            int n = piece(numel - at);
+            Rows.read(x, from, fromAt + at, n, fromBf16);
+            Rows.write(to, toAt + at, x, n, toBf16);
+        }
+    }
+
+    /// Adds `bias (C)` to each row of `rows (N, C)`.
+    void addToRows(MemorySegment rows, MemorySegment bias, long N, long C, boolean bf16) {
+        for (long row = 0; row < N; row++) {
+            for (long at = 0; at < C; at += Rows.PIECE) {
+                int n = piece(C - at);
+                Rows.read(x, rows, row * C + at, n, bf16);
+                Rows.read(y, bias, at, n, bf16);
+                Rows.add(x, y, n);
+                Rows.write(rows, row * C + at, x, n, bf16);
+            }
+        }
+    }
+
+    /// Adds the rows of `rows (N, C)` to the f32 `sums (C)`, in the order of N.
+    void addColumnSums(MemorySegment sums, MemorySegment rows, long N, long C, boolean bf16) {
+        for (long row = 0; row < N; row++) { accumulate(sums, 0, rows, row * C, C, bf16); }
     }
 }

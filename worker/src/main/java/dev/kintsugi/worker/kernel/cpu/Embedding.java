@@ -4,16 +4,17 @@ import static dev.kintsugi.worker.kernel.cpu.Lanes.INT;
 
 import java.lang.foreign.MemorySegment;
 
-/// Rows of `w (V, C)` picked by `ids (N)` i32, and the gradient added back to them.
+/// Rows of `w (V, C)` picked by `ids (N)` i32, and the gradient added back to them in f32.
 final class Embedding {
     private Embedding() {}
 
-    static void forward(MemorySegment y, MemorySegment ids, MemorySegment w, long N, long C) {
-        for (long i = 0; i < N; i++) { MemorySegment.copy(w, ids.get(INT, i * 4) * C * 4, y, i * C * 4, C * 4); }
+    /// @param rowBytes of a row of w and of y
+    static void forward(MemorySegment y, MemorySegment ids, MemorySegment w, long N, long rowBytes) {
+        for (long i = 0; i < N; i++) { MemorySegment.copy(w, ids.get(INT, i * 4) * rowBytes, y, i * rowBytes, rowBytes); }
     }
 
-    static void backward(MemorySegment dw, MemorySegment dy, MemorySegment ids, long N, long C) {
-        for (long i = 0; i < N; i++) { Elementwise.accumulate(dw, ids.get(INT, i * 4) * C * 4, dy, i * C * 4, C); }
+    static void backward(MemorySegment dw, MemorySegment dy, MemorySegment ids, long N, long C, boolean bf16, Elementwise elementwise) {
+        for (long n = 0; n < N; n++) { elementwise.accumulate(dw, ids.get(INT, n * 4) * C, dy, n * C, C, bf16); }
     }
 
     /// @throws IllegalArgumentException if an id is not in `[0, V)`

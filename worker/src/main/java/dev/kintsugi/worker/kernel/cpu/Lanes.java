@@ -1,20 +1,18 @@
 package dev.kintsugi.worker.kernel.cpu;
 
+import dev.kintsugi.worker.memory.Bf16;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// f32 vectors over off-heap memory, and sums whose order does not depend on the vector's width.
+/// Vectors of f32 over off-heap memory, and sums whose order does not depend on the vector's width. See [Rows] for bf16.
 ///
 /// A sum has [#SUMS] partial sums: element i goes to partial sum `i % 16`, and these are added pairwise at the end. Narrower
 /// vectors walk the row once for each slice of the partial sums. `FloatVector#reduceLanes(ADD)` has no fixed order, so it is not used.
 final class Lanes {
-    /// At most 16 lanes, so that one vector never holds more than all partial sums.
-    static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED.length() > 16
-            ? FloatVector.SPECIES_512 : FloatVector.SPECIES_PREFERRED;
+    static final VectorSpecies<Float> F = Bf16.FLOATS;
     static final int L = F.length();
     static final int SUMS = 16;
     static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
@@ -22,6 +20,18 @@ final class Lanes {
     static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LE);
 
     private Lanes() {}
+
+    static float get(MemorySegment x, long i, boolean bf16) {
+        return bf16 ? Bf16.get(x, i) : x.get(FLOAT, i * 4);
+    }
+
+    static void set(MemorySegment y, long i, float value, boolean bf16) {
+        if (bf16) {
+            Bf16.set(y, i, value);
+        } else {
+            y.set(FLOAT, i * 4, value);
+        }
+    }
 
     /// The vector at byte offset `at`.
     static FloatVector load(MemorySegment x, long at) {
@@ -52,45 +62,5 @@ final class Lanes {
             for (int i = 0; i < half; i++) { partial[i] += partial[i + half]; }
         }
         return partial[0];
-    }
-
-    /// Sum of `x[i] * y[i]` over `n` elements from byte offsets `xAt` and `yAt`. `partial` is working space.
-    static float dot(MemorySegment x, long xAt, MemorySegment y, long yAt, long n, float[] partial) {
-        long whole = wholeSums(n);
-        for (int slice = 0; slice < SUMS; slice += L) {
-            FloatVector sum = FloatVector.zero(F);
-            for (long i = slice; i < whole; i += SUMS) { sum = load(x, xAt + i * 4).fma(load(y, yAt + i * 4), sum); }
-            sum.intoArray(partial, slice);
-        }
-        for (long i = whole; i < n; i++) {
-            int lane = (int) (i - whole);
-            partial[lane] = Math.fma(x.get(FLOAT, xAt + i * 4), y.get(FLOAT, yAt + i * 4), partial[lane]);
-        }
-        return pairwise(partial);
-    }
-
-    /// Sum of `n` elements from byte offset `at`. `partial` is working space.
-    static float sum(MemorySegment x, long at, long n, float[] partial) {
-        long whole = wholeSums(n);
-        for (int slice = 0; slice < SUMS; slice += L) {
-            FloatVector sum = FloatVector.zero(F);
-            for (long i = slice; i < whole; i += SUMS) { sum = sum.add(load(x, at + i * 4)); }
-            sum.intoArray(partial, slice);
-        }
-        for (long i = whole; i < n; i++) { partial[(int) (i - whole)] += x.get(FLOAT, at + i * 4); }
-        return pairwise(partial);
-    }
-
-    /// Largest of `n >= 1` elements; NaN if one is NaN.
-    static float max(MemorySegment x, long at, long n) {
-        float max = x.get(FLOAT, at);
-        long i = 0;
-        if (n >= L) {
-            FloatVector v = load(x, at);
-            for (i = L; i + L <= n; i += L) { v = v.max(load(x, at + i * 4)); }
-            max = v.reduceLanes(VectorOperators.MAX);
-        }
-        for (; i < n; i++) { max = Math.max(max, x.get(FLOAT, at + i * 4)); }
-        return max;
     }
 }

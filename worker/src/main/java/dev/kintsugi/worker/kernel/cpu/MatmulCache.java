@@ -16,7 +16,7 @@ final class MatmulCache {
     private static final int ARGUMENT_BYTES = 16;
 
     /// What a product looks like, but for its addresses. See [Matmul#multiply].
-    record Layout(int m, int n, int k, long lda, boolean transA, long ldb, boolean transB, long ldc, boolean accumulate) {}
+    record Layout(Matmul.Types types, int m, int n, int k, long lda, boolean transA, long ldb, boolean transB, long ldc, boolean accumulate) {}
 
     /// A primitive and the memory objects that it runs on.
     ///
@@ -51,9 +51,9 @@ final class MatmulCache {
     }
 
     private Product create(Layout at) {
-        MemorySegment a = matrixDesc(at.m, at.k, at.lda, at.transA);
-        MemorySegment b = matrixDesc(at.k, at.n, at.ldb, at.transB);
-        MemorySegment c = matrixDesc(at.m, at.n, at.ldc, false);
+        MemorySegment a = matrixDesc(at.m, at.k, at.lda, at.transA, at.types.bf16Inputs);
+        MemorySegment b = matrixDesc(at.k, at.n, at.ldb, at.transB, at.types.bf16Inputs);
+        MemorySegment c = matrixDesc(at.m, at.n, at.ldc, false, at.types.bf16Output);
         MemorySegment desc = dnn.matmulDesc(a, b, c, at.accumulate);
         MemorySegment scratchpad = dnn.scratchpadDesc(desc);
         Arena arena = Arena.ofShared();
@@ -68,8 +68,8 @@ final class MatmulCache {
         return product;
     }
 
-    private MemorySegment matrixDesc(long rows, long columns, long ld, boolean transposed) {
-        return transposed ? dnn.matrixDesc(rows, columns, 1, ld) : dnn.matrixDesc(rows, columns, ld, 1);
+    private MemorySegment matrixDesc(long rows, long columns, long ld, boolean transposed, boolean bf16) {
+        return transposed ? dnn.matrixDesc(rows, columns, 1, ld, bf16) : dnn.matrixDesc(rows, columns, ld, 1, bf16);
     }
 
     private static void setArgument(MemorySegment arguments, int index, int name, MemorySegment memory) {

@@ -21,7 +21,9 @@ import java.nio.file.Path;
 final class OneDnn {
     private static final int KIND_CPU = 1;
     private static final int IN_ORDER = 1;
+    private static final int BF16 = 2;
     private static final int F32 = 3;
+    private static final int TYPE_OF_OUTPUT = 0;
     private static final int SCRATCHPAD_USER = 1;
     private static final int QUERY_IMPLEMENTATION = 8;
     private static final int QUERY_SCRATCHPAD = 136;
@@ -113,12 +115,12 @@ final class OneDnn {
         call(setThreads, 1);
     }
 
-    MemorySegment matrixDesc(long rows, long columns, long rowStride, long columnStride) {
+    MemorySegment matrixDesc(long rows, long columns, long rowStride, long columnStride, boolean bf16) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(ADDRESS);
             MemorySegment dims = arena.allocateFrom(JAVA_LONG, rows, columns);
             MemorySegment strides = arena.allocateFrom(JAVA_LONG, rowStride, columnStride);
-            check("dnnl_memory_desc_create_with_strides", memoryDescCreate, out, 2, dims, F32, strides);
+            check("dnnl_memory_desc_create_with_strides", memoryDescCreate, out, 2, dims, bf16 ? BF16 : F32, strides);
             return out.get(ADDRESS, 0);
         }
     }
@@ -144,7 +146,7 @@ final class OneDnn {
     private void appendSum(MemorySegment attr, MemorySegment out) {
         check("dnnl_post_ops_create", postOpsCreate, out);
         MemorySegment postOps = out.get(ADDRESS, 0);
-        check("dnnl_post_ops_append_sum", postOpsAppendSum, postOps, 1f, 0, F32);
+        check("dnnl_post_ops_append_sum", postOpsAppendSum, postOps, 1f, 0, TYPE_OF_OUTPUT);
         check("dnnl_primitive_attr_set_post_ops", attrSetPostOps, attr, postOps);
         check("dnnl_post_ops_destroy", postOpsDestroy, postOps);
     }

@@ -25,17 +25,17 @@ final class OneDnnMatmul implements Matmul {
     }
 
     @Override
-    public void multiply(MemorySegment c, long ldc, MemorySegment a, long lda, boolean transA, MemorySegment b, long ldb,
+    public void multiply(Types types, MemorySegment c, long ldc, MemorySegment a, long lda, boolean transA, MemorySegment b, long ldb,
             boolean transB, int m, int n, int k, boolean accumulate) {
-        requireSize("a", a, lda, transA ? k : m, transA ? m : k);
-        requireSize("b", b, ldb, transB ? n : k, transB ? k : n);
-        requireSize("c", c, ldc, m, n);
+        requireSize("a", a, lda, transA ? k : m, transA ? m : k, types.bf16Inputs);
+        requireSize("b", b, ldb, transB ? n : k, transB ? k : n, types.bf16Inputs);
+        requireSize("c", c, ldc, m, n, types.bf16Output);
         if (m == 0 || n == 0) { return; }
         if (Thread.currentThread() != thread) {
             thread = Thread.currentThread();
             dnn.useOneThread();
         }
-        var product = cache.get(new MatmulCache.Layout(m, n, k, lda, transA, ldb, transB, ldc, accumulate));
+        var product = cache.get(new MatmulCache.Layout(types, m, n, k, lda, transA, ldb, transB, ldc, accumulate));
         dnn.setHandle(product.a(), a.address());
         dnn.setHandle(product.b(), b.address());
         dnn.setHandle(product.c(), c.address());
@@ -43,9 +43,9 @@ final class OneDnnMatmul implements Matmul {
         dnn.execute(product.primitive(), 4, product.arguments());
     }
 
-    private static void requireSize(String name, MemorySegment x, long ld, long rows, long columns) {
+    private static void requireSize(String name, MemorySegment x, long ld, long rows, long columns, boolean bf16) {
         long numel = rows == 0 ? 0 : (rows - 1) * ld + columns;
-        if (ld < columns || x.byteSize() < numel * 4) {
+        if (ld < columns || x.byteSize() < numel * (bf16 ? 2 : 4)) {
             throw new IndexOutOfBoundsException("matmul: %s of %d x %d with row stride %d does not fit its segment of %d bytes"
                     .formatted(name, rows, columns, ld, x.byteSize()));
         }
@@ -60,10 +60,13 @@ final class OneDnnMatmul implements Matmul {
         return scratchpad.address();
     }
 
-    /// The version, and the code that a square product runs.
+    /// The version, and the code that square products in both types run.
     @Override
     public String description() {
-        String implementation = cache.get(new MatmulCache.Layout(64, 64, 64, 64, false, 64, false, 64, false)).implementation();
-        return "oneDNN " + dnn.version() + " " + implementation;
+        return "oneDNN %s %s, bf16 %s".formatted(dnn.version(), implementation(Types.F32), implementation(Types.BF16));
+    }
+
+    private String implementation(Types types) {
+        return cache.get(new MatmulCache.Layout(types, 64, 64, 64, 64, false, 64, false, 64, false)).implementation();
     }
 }

@@ -1,48 +1,54 @@
 package dev.kintsugi.worker.kernel.cpu;
 
-import static dev.kintsugi.worker.kernel.cpu.Lanes.FLOAT;
+import static dev.kintsugi.worker.kernel.cpu.Lanes.F;
 import static dev.kintsugi.worker.kernel.cpu.Lanes.L;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.load;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.store;
-import static dev.kintsugi.worker.kernel.cpu.Lanes.whole;
 
 import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
 
-/// Rotary position embedding (Su et al. 2021), element i of a head paired with element `i + D / 2`.
+/// Rotary position embedding (Su et al. 2021) of f32 or bf16, element i of a head paired with element `i + D / 2`; angles are f32.
+/// One thread.
 final class Rotary {
-    private Rotary() {}
+    private float[] row = {};
+    private float[] cos = {};
+    private float[] sin = {};
 
-    static void rotate(MemorySegment x, MemorySegment cos, MemorySegment sin, long firstPosition, boolean inverse, long B, long T,
-            long H, long D) {
-        float sign = inverse ? -1f : 1f;
-        for (long b = 0; b < B; b++) {
-            for (long t = 0; t < T; t++) {
-                long angles = (firstPosition + t) * (D / 2) * 4;
-                for (long h = 0; h < H; h++) { rotateHead(x, ((b * T + t) * H + h) * D * 4, cos, sin, angles, sign, D / 2); }
+    void rotate(MemorySegment x, MemorySegment cosines, MemorySegment sines, long firstPosition, boolean inverse, long B, long T, int H, int D,
+            boolean bf16) {
+        int half = D / 2;
+        int width = H * D;
+        row = Rows.atLeast(row, width);
+        cos = Rows.atLeast(cos, half);
+        sin = Rows.atLeast(sin, half);
+        for (long t = 0; t < T; t++) {
+            Rows.read(cos, cosines, (firstPosition + t) * half, half, false);
+            Rows.read(sin, sines, (firstPosition + t) * half, half, false);
+            if (inverse) { Rows.scale(sin, half, -1f); }
+            for (long b = 0; b < B; b++) {
+                long at = (b * T + t) * width;
+                Rows.read(row, x, at, width, bf16);
+                for (int h = 0; h < width; h += D) { rotateHead(row, h, cos, sin, half); }
+                Rows.write(x, at, row, width, bf16);
             }
         }
     }
 
-    /// `(lo, hi) = (lo cos - hi sin, hi cos + lo sin)`; `at` and `angles` in bytes.
-    private static void rotateHead(MemorySegment x, long at, MemorySegment cos, MemorySegment sin, long angles, float sign,
-            long half) {
-        long whole = whole(half);
-        long hiAt = at + half * 4;
-        for (long i = 0; i < whole; i += L) {
-            var c = load(cos, angles + i * 4);
-            var s = load(sin, angles + i * 4).mul(sign);
-            var lo = load(x, at + i * 4);
-            var hi = load(x, hiAt + i * 4);
-            store(hi.neg().fma(s, lo.mul(c)), x, at + i * 4);
-            store(lo.fma(s, hi.mul(c)), x, hiAt + i * 4);
+    /// `(lo, hi) = (lo cos - hi sin, hi cos + lo sin)`.
+    private static void rotateHead(float[] row, int at, float[] cos, float[] sin, int half) {
+        int whole = F.loopBound(half);
+        for (int i = 0; i < whole; i += L) {
+            var c = FloatVector.fromArray(F, cos, i);
+            var s = FloatVector.fromArray(F, sin, i);
+            var lo = FloatVector.fromArray(F, row, at + i);
+            var hi = FloatVector.fromArray(F, row, at + half + i);
+            hi.neg().fma(s, lo.mul(c)).intoArray(row, at + i);
+            lo.fma(s, hi.mul(c)).intoArray(row, at + half + i);
         }
-        for (long i = whole; i < half; i++) {
-            float c = cos.get(FLOAT, angles + i * 4);
-            float s = sin.get(FLOAT, angles + i * 4) * sign;
-            float lo = x.get(FLOAT, at + i * 4);
-            float hi = x.get(FLOAT, hiAt + i * 4);
-            x.set(FLOAT, at + i * 4, Math.fma(-hi, s, lo * c));
-            x.set(FLOAT, hiAt + i * 4, Math.fma(lo, s, hi * c));
+        for (int i = whole; i < half; i++) {
+            float lo = row[at + i];
+            float hi = row[at + half + i];
+            row[at + i] = Math.fma(-hi, sin[i], lo * cos[i]);
+            row[at + half + i] = Math.fma(lo, sin[i], hi * cos[i]);
         }
     }
 }

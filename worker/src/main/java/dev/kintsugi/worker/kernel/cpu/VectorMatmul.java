@@ -23,6 +23,8 @@ final class VectorMatmul implements Matmul {
     private final MemorySegment packedA = Arena.ofAuto().allocate(4L * ROWS * K_BLOCK, 64);
     private final MemorySegment packedB = Arena.ofAuto().allocate(4L * K_BLOCK * N_BLOCK, 64);
     private final MemorySegment tile = Arena.ofAuto().allocate(4L * ROWS * COLUMNS, 64);
+    private final Elementwise elementwise = new Elementwise();
+    private MemorySegment wideOutput = MemorySegment.NULL;      // of bf16 products, whose blocks of k are added in f32
 
     @Override
     public String description() {
@@ -30,22 +32,39 @@ final class VectorMatmul implements Matmul {
     }
 
     @Override
-    public void multiply(MemorySegment c, long ldc, MemorySegment a, long lda, boolean transA, MemorySegment b, long ldb,
+    public void multiply(Types types, MemorySegment c, long ldc, MemorySegment a, long lda, boolean transA, MemorySegment b, long ldb,
+            boolean transB, int m, int n, int k, boolean accumulate) {
+        if (!types.bf16Output) {
+            multiply(types.bf16Inputs, c, ldc, a, lda, transA, b, ldb, transB, m, n, k, accumulate);
+            return;
+        }
+        MemorySegment wide = wide((long) m * n);
+        for (int i = 0; accumulate && i < m; i++) { elementwise.cast(wide, (long) i * n, false, c, i * ldc, true, n); }
+        multiply(true, wide, n, a, lda, transA, b, ldb, transB, m, n, k, accumulate);
+        for (int i = 0; i < m; i++) { elementwise.cast(c, i * ldc, true, wide, (long) i * n, false, n); }
+    }
+
+    private MemorySegment wide(long numel) {
+        if (wideOutput.byteSize() < numel * 4) { wideOutput = Arena.ofAuto().allocate(numel * 4, 64); }
+        return wideOutput;
+    }
+
+    private void multiply(boolean bf16, MemorySegment c, long ldc, MemorySegment a, long lda, boolean transA, MemorySegment b, long ldb,
             boolean transB, int m, int n, int k, boolean accumulate) {
         if (!accumulate) {
-            for (long i = 0; i < m; i++) { Elementwise.fill(c.asSlice(i * ldc * 4, n * 4L), 0f, n); }
+            for (long i = 0; i < m; i++) { elementwise.fill(c.asSlice(i * ldc * 4, n * 4L), 0f, n, false); }
         }
         for (int k0 = 0; k0 < k; k0 += K_BLOCK) {
             int depth = Math.min(K_BLOCK, k - k0);
             for (int n0 = 0; n0 < n; n0 += N_BLOCK) {
                 int columns = Math.min(N_BLOCK, n - n0);
-                packB(b, ldb, transB, k0, depth, n0, columns);
+                packB(bf16, b, ldb, transB, k0, depth, n0, columns);
                 for (int m0 = 0; m0 < m; m0 += ROWS) {
                     int rows = Math.min(ROWS, m - m0);
-                    packA(a, lda, transA, m0, rows, k0, depth);
+                    packA(bf16, a, lda, transA, m0, rows, k0, depth);
                     for (int j = 0; j < columns; j += COLUMNS) {
                         multiplyTile((long) j * depth * 4, depth);
-                        addTile(c, (m0 * ldc + n0 + j) * 4, ldc, rows, Math.min(COLUMNS, columns - j));
+                        addTile(c, m0 * ldc + n0 + j, ldc, rows, Math.min(COLUMNS, columns - j));
                     }
                 }
             }
@@ -53,24 +72,24 @@ final class VectorMatmul implements Matmul {
     }
 
     /// Panels of [#COLUMNS] columns, each `depth` rows; missing columns are zeros.
-    private void packB(MemorySegment b, long ldb, boolean transB, long k0, int depth, long n0, int columns) {
+    private void packB(boolean bf16, MemorySegment b, long ldb, boolean transB, long k0, int depth, long n0, int columns) {
         long at = 0;
         for (int panel = 0; panel < columns; panel += COLUMNS) {
             for (int i = 0; i < depth; i++) {
                 for (int j = panel; j < panel + COLUMNS; j++, at += 4) {
                     long from = transB ? (n0 + j) * ldb + k0 + i : (k0 + i) * ldb + n0 + j;
-                    packedB.set(FLOAT, at, j < columns ? b.get(FLOAT, from * 4) : 0f);
+                    packedB.set(FLOAT, at, j < columns ? Lanes.get(b, from, bf16) : 0f);
                 }
             }
         }
     }
 
     /// [#ROWS] values for each of `depth` columns; missing rows are zeros.
-    private void packA(MemorySegment a, long lda, boolean transA, long m0, int rows, long k0, int depth) {
+    private void packA(boolean bf16, MemorySegment a, long lda, boolean transA, long m0, int rows, long k0, int depth) {
         for (int i = 0; i < depth; i++) {
             for (int r = 0; r < ROWS; r++) {
                 long from = transA ? (k0 + i) * lda + m0 + r : (m0 + r) * lda + k0 + i;
-                packedA.set(FLOAT, (i * (long) ROWS + r) * 4, r < rows ? a.get(FLOAT, from * 4) : 0f);
+                packedA.set(FLOAT, (i * (long) ROWS + r) * 4, r < rows ? Lanes.get(a, from, bf16) : 0f);
             }
         }
     }
@@ -111,6 +130,6 @@ final class VectorMatmul implements Matmul {
     }
 
     private void addTile(MemorySegment c, long at, long ldc, int rows, int columns) {
-        for (int r = 0; r < rows; r++) { Elementwise.accumulate(c, at + r * ldc * 4, tile, r * COLUMNS * 4L, columns); }
+        for (int r = 0; r < rows; r++) { elementwise.accumulate(c, at + r * ldc, tile, (long) r * COLUMNS, columns, false); }
     }
 }

@@ -9,7 +9,7 @@ import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
 import java.util.Arrays;
 
-/// [Kernels] as plain fp64 loops over F32 or F64 tensors; the letters are those of [Kernels].
+/// [Kernels] as plain fp64 loops over BF16, F32 or F64 tensors; the letters are those of [Kernels].
 public final class ReferenceKernels implements Kernels {
     @Override
     public String description() {
@@ -84,13 +84,14 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void linearBackwardWeight(Tensor dwTensor, Tensor dbiasTensor, Tensor dyTensor, Tensor xTensor) {
+    public void linearBackwardWeight(Tensor dwTensor, Tensor dbiasTensor, Tensor dyTensor, Tensor xTensor, boolean accumulate) {
         int N = rows("dy", dyTensor);
         int O = (int) dyTensor.dim(1);
         int K = (int) xTensor.dim(1);
         double[] dy = load("dy", dyTensor, N, O);
         double[] x = load("x", xTensor, N, K);
-        double[] dw = load("dw", dwTensor, O, K);
+        double[] before = load("dw", dwTensor, O, K);
+        double[] dw = accumulate ? before : new double[O * K];
         for (int o = 0; o < O; o++) {
             for (int k = 0; k < K; k++) {
                 double sum = 0;
@@ -227,20 +228,24 @@ public final class ReferenceKernels implements Kernels {
 
     /// `silu(x) = x s(x)` and `silu'(x) = s(x) (1 + x (1 - s(x)))`, s the logistic function.
     @Override
-    public void swigluBackward(Tensor dgateTensor, Tensor dupTensor, Tensor dyTensor, Tensor gateTensor, Tensor upTensor) {
+    public void swigluBackward(Tensor dgateTensor, Tensor dupTensor, Tensor yTensor, Tensor dyTensor, Tensor gateTensor, Tensor upTensor) {
         double[] dy = load("dy", dyTensor, dyTensor.shape());
         double[] gate = load("gate", gateTensor, dyTensor.shape());
         double[] up = load("up", upTensor, dyTensor.shape());
         require("dgate", dgateTensor, dyTensor.shape());
         require("dup", dupTensor, dyTensor.shape());
+        require("y", yTensor, dyTensor.shape());
+        var y = new double[dy.length];
         for (int i = 0; i < dy.length; i++) {
             double s = sigmoid(gate[i]);
             double silu = gate[i] * s;
+            y[i] = silu * up[i];
             gate[i] = dy[i] * up[i] * s * (1 + gate[i] * (1 - s));
             up[i] = dy[i] * silu;
         }
         store(dgateTensor, gate);
         store(dupTensor, up);
+        store(yTensor, y);
     }
 
     private static double sigmoid(double x) {

@@ -5,11 +5,12 @@ import dev.kintsugi.worker.kernel.Kernels.AdamW;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
+import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 
 /// Rates of the kernels on one core. Times are the thread's CPU time, best of [#ROUNDS], so other work on the machine disturbs
-/// them little. Arguments: `java` for the matrix product without oneDNN.
+/// them little. Arguments: `java` for the matrix product without oneDNN, `bf16` for values of that dtype.
 ///
 /// Run with the test class path: `java --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED
 /// dev.kintsugi.worker.kernel.cpu.CpuKernelsBenchmark`.
@@ -17,20 +18,25 @@ final class CpuKernelsBenchmark {
     private static final int ROUNDS = 7;
     private static final Random RANDOM = new Random(1);
     private static final Arena ARENA = Arena.ofAuto();
+    private static DType values = DType.F32;
 
     private CpuKernelsBenchmark() {}
 
     public static void main(String[] args) {
-        CpuKernels kernels = args.length > 0 && args[0].equals("java") ? new CpuKernels(new VectorMatmul()) : CpuKernels.open();
+        List<String> flags = List.of(args);
+        if (flags.contains("bf16")) { values = DType.BF16; }
+        CpuKernels kernels = flags.contains("java") ? new CpuKernels(new VectorMatmul()) : CpuKernels.open();
         System.out.println(kernels.description() + ", JDK " + Runtime.version());
-        products(kernels, 1024, 768, 2048);
+        products(kernels, 2048, 768, 768);
+        products(kernels, 2048, 768, 2048);
+        products(kernels, 512, 768, 32_000);
         products(kernels, 207, 768, 768);
         products(kernels, 1024, 384, 1024);
-        for (int T : new int[] {512, 1024}) { attention(kernels, 1, T, 12, 12, 64); }
+        for (int T : new int[] {512, 1024}) { attention(kernels, 4, T, 12, 12, 64); }
         attention(kernels, 8, 128, 6, 6, 64);
         attention(kernels, 4, 256, 8, 2, 32);
         decode(kernels, 1024, 12, 64);
-        rows(kernels, 1024, 768);
+        rows(kernels, 2048, 768);
         rows(kernels, 207, 1023);
         loss(kernels, 128, 32_000);
         optimizer(kernels, 8_000_000);
@@ -40,11 +46,12 @@ final class CpuKernelsBenchmark {
         Tensor x = normal(N, K);
         Tensor w = normal(O, K);
         Tensor y = normal(N, O);
+        Tensor dw = f32(O, K);
         double flops = 2.0 * N * K * O;
         String shape = N + "x" + K + "x" + O;
         flops("linear " + shape, flops, () -> kernels.linear(y, x, w, null));
         flops("linearBackwardInput " + shape, flops, () -> kernels.linearBackwardInput(x, y, w, false));
-        flops("linearBackwardWeight " + shape, flops, () -> kernels.linearBackwardWeight(w, null, y, x));
+        flops("linearBackwardWeight " + shape, flops, () -> kernels.linearBackwardWeight(dw, null, y, x, false));
     }
 
     /// Forward counts 2 products of T x T / 2 x D a head (causal), backward 5.
@@ -53,8 +60,8 @@ final class CpuKernelsBenchmark {
         Tensor k = normal(B, T, G, D);
         Tensor v = normal(B, T, G, D);
         Tensor out = normal(B, T, H, D);
-        Tensor lse = normal(B, H, T);
-        Tensor scratch = normal(kernels.attentionScratchNumel(B, T, T, H, G, D));
+        Tensor lse = f32(B, H, T);
+        Tensor scratch = f32(kernels.attentionScratchNumel(B, T, T, H, G, D));
         String shape = "B=%d T=%d H=%d G=%d D=%d".formatted(B, T, H, G, D);
         double product = 2.0 * B * H * T * T / 2 * D;
         flops("attention " + shape, 2 * product, () -> kernels.attention(out, lse, q, k, v, scratch));
@@ -70,8 +77,8 @@ final class CpuKernelsBenchmark {
         Tensor q = normal(1, 1, H, D);
         Tensor k = normal(1, S, H, D);
         Tensor out = normal(1, 1, H, D);
-        Tensor lse = normal(1, H, 1);
-        Tensor scratch = normal(kernels.attentionScratchNumel(1, 1, S, H, H, D));
+        Tensor lse = f32(1, H, 1);
+        Tensor scratch = f32(kernels.attentionScratchNumel(1, 1, S, H, H, D));
         bytes("attention T=1 S=%d H=%d D=%d".formatted(S, H, D), 2.0 * k.bytes(),
                 () -> kernels.attention(out, lse, q, k, k, scratch));
     }
@@ -81,16 +88,17 @@ final class CpuKernelsBenchmark {
         Tensor y = normal(N, C);
         Tensor z = normal(N, C);
         Tensor w = normal(C);
-        Tensor dw = normal(C);
-        Tensor rstd = normal(N);
+        Tensor dw = f32(C);
+        Tensor rstd = f32(N);
         String shape = " " + N + "x" + C;
         bytes("rmsNorm" + shape, 2.0 * x.bytes(), () -> kernels.rmsNorm(y, rstd, x, w, 1e-5));
         bytes("rmsNormBackward" + shape, 4.0 * x.bytes(), () -> kernels.rmsNormBackward(z, dw, y, x, w, rstd));
         bytes("swiglu" + shape, 3.0 * x.bytes(), () -> kernels.swiglu(z, x, y));
         Tensor dx = normal(N, C);
-        bytes("swigluBackward" + shape, 5.0 * x.bytes(), () -> kernels.swigluBackward(dx, z, y, x, y));
+        bytes("swigluBackward" + shape, 6.0 * x.bytes(), () -> kernels.swigluBackward(dx, z, y, y, x, z));
         bytes("add" + shape, 3.0 * x.bytes(), () -> kernels.add(z, x, y));
-        bytes("rowSumsOfSquares" + shape, x.bytes(), () -> kernels.rowSumsOfSquares(new double[N], x));
+        Tensor g = f32(N, C);
+        bytes("rowSumsOfSquares" + shape, g.bytes(), () -> kernels.rowSumsOfSquares(new double[N], g));
     }
 
     private static void loss(CpuKernels kernels, int N, int V) {
@@ -100,10 +108,10 @@ final class CpuKernelsBenchmark {
     }
 
     private static void optimizer(CpuKernels kernels, int n) {
-        Tensor p = normal(n);
-        Tensor m = normal(n);
-        Tensor v = normal(n);
-        Tensor g = normal(n);
+        Tensor p = f32(n);
+        Tensor m = f32(n);
+        Tensor v = f32(n);
+        Tensor g = f32(n);
         kernels.fill(v, 1);
         var step = new AdamW(1e-4, 0.9, 0.95, 1e-8, 0.1, 0.1, 0.05, 1);
         bytes("adamw " + n, 7.0 * p.bytes(), () -> kernels.adamw(p, m, v, g, step));
@@ -111,8 +119,16 @@ final class CpuKernelsBenchmark {
     }
 
     private static Tensor normal(long... shape) {
-        var t = new Tensor(ARENA.allocate(Tensor.numel(shape) * 4, 64), DType.F32, shape);
-        for (long i = 0; i < t.numel(); i++) { t.data().set(Lanes.FLOAT, i * 4, (float) RANDOM.nextGaussian()); }
+        return normal(values, shape);
+    }
+
+    private static Tensor f32(long... shape) {
+        return normal(DType.F32, shape);
+    }
+
+    private static Tensor normal(DType dtype, long... shape) {
+        var t = new Tensor(ARENA.allocate(Tensor.numel(shape) * dtype.bytes(), 64), dtype, shape);
+        for (long i = 0; i < t.numel(); i++) { Lanes.set(t.data(), i, (float) RANDOM.nextGaussian(), dtype == DType.BF16); }
         return t;
     }
 

@@ -35,16 +35,18 @@ class OneDnnMatmulTest {
         int m = 207;
         int n = 1024;
         int k = 768;
-        for (boolean transA : new boolean[] {false, true}) {
-            for (boolean transB : new boolean[] {false, true}) {
-                MemorySegment first = null;
-                for (long offset : new long[] {0, 4, 20, 64, 128}) {
-                    MemorySegment a = numbers(1, (long) m * k, offset);
-                    MemorySegment b = numbers(2, (long) k * n, offset);
-                    MemorySegment c = numbers(3, (long) m * n, offset);
-                    matmul.multiply(c, n, a, transA ? m : k, transA, b, transB ? k : n, transB, m, n, k, true);
-                    first = first == null ? c : first;
-                    assertThat(c.mismatch(first)).as("transA=%s transB=%s offset=%d", transA, transB, offset).isEqualTo(-1);
+        for (Matmul.Types types : Matmul.Types.values()) {
+            for (boolean transA : new boolean[] {false, true}) {
+                for (boolean transB : new boolean[] {false, true}) {
+                    MemorySegment first = null;
+                    for (long offset : new long[] {0, 4, 20, 64, 128}) {
+                        MemorySegment a = numbers(1, (long) m * k, offset, types.bf16Inputs);
+                        MemorySegment b = numbers(2, (long) k * n, offset, types.bf16Inputs);
+                        MemorySegment c = numbers(3, (long) m * n, offset, types.bf16Output);
+                        matmul.multiply(types, c, n, a, transA ? m : k, transA, b, transB ? k : n, transB, m, n, k, true);
+                        first = first == null ? c : first;
+                        assertThat(c.mismatch(first)).as("%s transA=%s transB=%s offset=%d", types, transA, transB, offset).isEqualTo(-1);
+                    }
                 }
             }
         }
@@ -55,7 +57,7 @@ class OneDnnMatmulTest {
         var matmul = new OneDnnMatmul(dnn);
         Callable<MemorySegment> product = () -> {
             MemorySegment c = numbers(3, 512 * 300, 0);
-            matmul.multiply(c, 300, numbers(1, 512 * 768, 0), 768, false, numbers(2, 768 * 300, 0), 768, true, 512, 300, 768, false);
+            matmul.multiply(Matmul.Types.F32, c, 300, numbers(1, 512 * 768, 0), 768, false, numbers(2, 768 * 300, 0), 768, true, 512, 300, 768, false);
             return c;
         };
         MemorySegment here = product.call();
@@ -69,11 +71,11 @@ class OneDnnMatmulTest {
         var matmul = new OneDnnMatmul(dnn, 2);
         MemorySegment a = numbers(1, 64 * 64, 0);
         MemorySegment expected = numbers(0, 64 * 64, 0);
-        matmul.multiply(expected, 64, a, 64, false, a, 64, true, 64, 64, 64, false);
+        matmul.multiply(Matmul.Types.F32, expected, 64, a, 64, false, a, 64, true, 64, 64, 64, false);
         for (int round = 0; round < 3; round++) {
             for (int m = 1; m <= 4; m++) {
                 MemorySegment c = numbers(0, 64 * 64, 0);
-                matmul.multiply(c, 64, a, 64, false, a, 64, true, m, 64, 64, false);
+                matmul.multiply(Matmul.Types.F32, c, 64, a, 64, false, a, 64, true, m, 64, 64, false);
                 for (long i = 0; i < m * 64; i++) {
                     assertThat(c.get(Lanes.FLOAT, i * 4)).isCloseTo(expected.get(Lanes.FLOAT, i * 4), within(1e-4f));
                 }
@@ -85,7 +87,7 @@ class OneDnnMatmulTest {
     void shouldRefuseASegmentThatIsTooSmall() {
         MemorySegment small = numbers(1, 63, 0);
         MemorySegment right = numbers(1, 64, 0);
-        assertThatThrownBy(() -> new OneDnnMatmul(dnn).multiply(right, 8, small, 8, false, right, 8, true, 8, 8, 8, false))
+        assertThatThrownBy(() -> new OneDnnMatmul(dnn).multiply(Matmul.Types.F32, right, 8, small, 8, false, right, 8, true, 8, 8, 8, false))
                 .isInstanceOf(IndexOutOfBoundsException.class).hasMessageContaining("a of 8 x 8");
     }
 
@@ -107,9 +109,13 @@ class OneDnnMatmulTest {
 
     /// `n` normal numbers, starting `offset` bytes past a cache line; the same for the same seed.
     private static MemorySegment numbers(long seed, long n, long offset) {
+        return numbers(seed, n, offset, false);
+    }
+
+    private static MemorySegment numbers(long seed, long n, long offset, boolean bf16) {
         var random = new Random(seed);
-        MemorySegment x = Arena.ofAuto().allocate(n * 4 + offset, 64).asSlice(offset);
-        for (long i = 0; i < n; i++) { x.set(Lanes.FLOAT, i * 4, (float) random.nextGaussian()); }
+        MemorySegment x = Arena.ofAuto().allocate(n * (bf16 ? 2 : 4) + offset, 64).asSlice(offset);
+        for (long i = 0; i < n; i++) { Lanes.set(x, i, (float) random.nextGaussian(), bf16); }
         return x;
     }
 }

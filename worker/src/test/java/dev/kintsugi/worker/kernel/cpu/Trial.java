@@ -25,9 +25,12 @@ final class Trial {
     private final Arena arena = Arena.ofAuto();
     private final Kernels reference = new ReferenceKernels();
     private final Kernels device;
+    /// Of values and weights; statistics and weights' gradients are F32 with both.
+    private final DType values;
 
-    Trial(Kernels device) {
+    Trial(Kernels device, DType values) {
         this.device = device;
+        this.values = values;
         this.seed = Long.getLong("test.seed", System.nanoTime());
         this.random = new Random(seed);
     }
@@ -46,8 +49,17 @@ final class Trial {
 
     /// Standard normal numbers.
     Tensor normal(long... shape) {
-        Tensor t = tensor(DType.F32, 0, shape);
-        for (long i = 0; i < t.numel(); i++) { t.data().set(Lanes.FLOAT, i * 4, (float) random.nextGaussian()); }
+        return normal(DType.F32, shape);
+    }
+
+    /// The same in values' dtype, see [#values].
+    Tensor value(long... shape) {
+        return normal(values, shape);
+    }
+
+    private Tensor normal(DType dtype, long... shape) {
+        Tensor t = tensor(dtype, 0, shape);
+        for (long i = 0; i < t.numel(); i++) { Lanes.set(t.data(), i, (float) random.nextGaussian(), dtype == DType.BF16); }
         return t;
     }
 
@@ -66,11 +78,12 @@ final class Trial {
 
     /// At `offset` bytes past a cache line.
     private Tensor tensor(DType dtype, long offset, long... shape) {
-        long bytes = Tensor.numel(shape) * 4;
+        long bytes = Tensor.numel(shape) * dtype.bytes();
         return new Tensor(arena.allocate(bytes + 64, 64).asSlice(offset, bytes), dtype, shape);
     }
 
-    /// @param tolerance of the largest magnitude in a tensor, or of 1 if that is more
+    /// @param tolerance of the largest magnitude in an F32 tensor, or of 1 if that is more; BF16 ones may be off by a rounding, and by another
+    ///     where something was rounded on the way
     void check(double tolerance, Operation operation, Tensor... arguments) {
         Tensor[] expected = copies(arguments, false);
         operation.run(reference, expected);
@@ -98,7 +111,8 @@ final class Trial {
     }
 
     private void near(int argument, Tensor expected, Tensor actual, double tolerance) {
-        if (expected.dtype() != DType.F32) { return; }
+        if (expected.dtype() == DType.I32) { return; }
+        if (expected.dtype() == DType.BF16 || values == DType.BF16) { tolerance = Math.max(tolerance, 0x1p-7); }
         double largest = 1;
         for (long i = 0; i < expected.numel(); i++) { largest = Math.max(largest, Math.abs(at(expected, i))); }
         for (long i = 0; i < expected.numel(); i++) {
@@ -110,6 +124,6 @@ final class Trial {
     }
 
     static float at(Tensor t, long i) {
-        return t.data().get(Lanes.FLOAT, i * 4);
+        return Lanes.get(t.data(), i, t.dtype() == DType.BF16);
     }
 }
