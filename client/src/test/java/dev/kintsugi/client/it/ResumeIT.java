@@ -38,7 +38,7 @@ class ResumeIT {
             return List.of(new int[] {1, 1}, new int[] {1, 2}, new int[] {1, 4}, new int[] {2, 1}, new int[] {2, 2}, new int[] {2, 4},
                     new int[] {4, 1}, new int[] {4, 2}, new int[] {4, 4});
         }
-        return List.of(new int[] {2, 4}, new int[] {4, 1});
+        return List.<int[]>of(new int[] {2, 4});
     }
 
     @ParameterizedTest

@@ -167,7 +167,7 @@ public final class Attempt implements Checkpoints.Listener {
 
     private void leaveIfDone() {
         if (phase != Phase.TRAINING || !checkpoints.isIdle() || !gang.all(r -> r.finished != null)) { return; }
-        if (committedStep < gang.maxSteps()) {
+        if (committedStep < gang.maxSteps() && !spec.getSaveStrategy().equals("no")) {
             unfit(FailureKind.WORLD, "all ranks finished, but of the last step %d no checkpoint was committed; the newest is of step %d"
                     .formatted(gang.maxSteps(), committedStep));
             return;

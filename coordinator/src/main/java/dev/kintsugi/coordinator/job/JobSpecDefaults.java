@@ -51,7 +51,7 @@ final class JobSpecDefaults {
         if (!spec.hasSeed()) { spec.setSeed(42); }
         if (!spec.hasGradientCheckpointing()) { spec.setGradientCheckpointing(false); }
         if (!spec.hasActivationCheckpointing()) {
-            ActivationCheckpointing kept = spec.getGradientCheckpointing() ? ActivationCheckpointing.FULL : ActivationCheckpointing.NONE;
+            ActivationCheckpointing kept = spec.getGradientCheckpointing() ? ActivationCheckpointing.FULL : ActivationCheckpointing.SELECTIVE;
             spec.setActivationCheckpointing(kept.flag());
         }
         if (!spec.hasBf16()) { spec.setBf16(false); }

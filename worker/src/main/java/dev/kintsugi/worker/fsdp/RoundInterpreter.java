@@ -16,11 +16,13 @@ import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.UnitParameters;
 import dev.kintsugi.worker.autograd.Variable;
 import dev.kintsugi.worker.collective.CollectiveGroup;
+import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Llama;
 import dev.kintsugi.worker.model.Llama.Pass;
+import java.util.Optional;
 
 /// Runs the step program for one micro-batch on one rank: the only place where collectives and computation meet.
 ///
@@ -43,6 +45,7 @@ public final class RoundInterpreter {
     private final Tensor ids;
     private final Tensor labels;
     private final Recording[] recordings;
+    private final PhaseClock clock;
     private double scale;
     private double loss;
 
@@ -54,7 +57,8 @@ public final class RoundInterpreter {
     /// @param dtype of values and of gathered weights
     /// @param checkpointing what blocks keep for backward; changes no bit
     public RoundInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, RankTensors tensors, Llama model,
-            Kernels kernels, StepArena arena, long batch, long length, DType dtype, ActivationCheckpointing checkpointing) {
+            Kernels kernels, StepArena arena, long batch, long length, DType dtype, ActivationCheckpointing checkpointing,
+            PhaseClock clock) {
         this.plan = plan;
         this.program = StepProgram.fullShard(plan);
         this.group = group;
@@ -64,6 +68,7 @@ public final class RoundInterpreter {
         this.kernels = kernels;
         this.arena = arena;
         this.dtype = dtype;
+        this.clock = clock;
         this.checkpointing = checkpointing;
         this.batch = batch;
         this.length = length;
@@ -92,6 +97,7 @@ public final class RoundInterpreter {
         loss = 0;
         for (Instruction instruction : program.round()) {
             UnitPlan unit = plan.units().get(instruction.unit());
+            phase(instruction).ifPresent(clock::enter);
             switch (instruction) {
                 case Unshard _ -> group.allGather(unit, tensors.state().parameters().get(unit.index()), units.gatherSlot(unit));
                 case Forward _ -> forward(unit);
@@ -102,6 +108,17 @@ public final class RoundInterpreter {
             }
         }
         return loss;
+    }
+
+    private static Optional<Phase> phase(Instruction instruction) {
+        return Optional.ofNullable(switch (instruction) {
+            case Unshard _ -> Phase.GATHER;
+            case Forward _ -> Phase.FORWARD;
+            case Reshard _ -> null;
+            case Loss _ -> Phase.LOSS;
+            case Backward _ -> Phase.BACKWARD;
+            case ReduceScatter _ -> Phase.SCATTER;
+        });
     }
 
     private void forward(UnitPlan unit) {

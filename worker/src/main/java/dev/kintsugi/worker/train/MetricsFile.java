@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.train;
 
 import dev.kintsugi.proto.v1.StepMetrics;
+import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -9,9 +10,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /// `metrics.jsonl`: one JSON object a step, written by rank 0. Numbers are written so that reading them gives the same bits.
 final class MetricsFile implements AutoCloseable {
@@ -35,14 +38,19 @@ final class MetricsFile implements AutoCloseable {
     }
 
     void append(StepMetrics m) {
-        String line = "{\"step\":%d,\"loss\":%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s,\"tokens_per_second\":%s}\n"
+        String line = "{\"step\":%d,\"loss\":%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s,\"tokens_per_second\":%s,\"peak_rss_bytes\":%d,\"phases\":{%s}}\n"
                 .formatted(m.getStep(), m.getLoss(), m.getGradNorm(), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
-                        round(m.getTokensPerSecond(), 10));
+                        round(m.getTokensPerSecond(), 10), m.getPeakResidentBytes(), phases(m));
         try {
             file.write(java.nio.ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot append to metrics.jsonl", e);
         }
+    }
+
+    private static String phases(StepMetrics m) {
+        return Arrays.stream(Phase.values()).map(p -> "\"%s\":%s".formatted(p.key(), round(m.getPhaseSecondsOrDefault(p.key(), 0), 1e6)))
+                .collect(Collectors.joining(","));
     }
 
     private static double round(double value, double unit) {

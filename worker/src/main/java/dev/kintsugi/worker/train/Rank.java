@@ -27,6 +27,7 @@ import dev.kintsugi.worker.data.DatasetConfig;
 import dev.kintsugi.worker.data.PackedDataset;
 import dev.kintsugi.worker.data.TokenBlocks;
 import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.fsdp.PhaseClock;
 import dev.kintsugi.worker.fsdp.RankTensors;
 import dev.kintsugi.worker.fsdp.RoundInterpreter;
 import dev.kintsugi.worker.fsdp.UnshardedUnits;
@@ -131,10 +132,11 @@ final class Rank implements CoordinatorLink.Pulse {
             checkpoints = saves;
             var units = new UnshardedUnits(plan, group, dtype);
             var model = new Llama(config, settings.length(), dtype, tables);
+            var clock = new PhaseClock();
             var interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, arena, settings.batch(), settings.length(), dtype,
-                    settings.checkpointing());
+                    settings.checkpointing(), clock);
             loop = new TrainingLoop(settings, plan, group, tensors, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
-                    new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics);
+                    new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics, clock);
             String digest = startWeights(assignment, plan, units, tensors, source, data);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.headDim();
             link.send(RankEvent.newBuilder().setPrepared(Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(loop.maxSteps())

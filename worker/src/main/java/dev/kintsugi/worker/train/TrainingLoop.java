@@ -12,6 +12,8 @@ import dev.kintsugi.worker.data.SampleOrder;
 import dev.kintsugi.worker.data.TokenBlocks;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
+import dev.kintsugi.worker.fsdp.PhaseClock;
+import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
 import dev.kintsugi.worker.fsdp.RankTensors;
 import dev.kintsugi.worker.fsdp.RoundInterpreter;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
@@ -34,6 +36,7 @@ final class TrainingLoop {
     private final Checkpoints checkpoints;
     private final CoordinatorLink link;
     private final MetricsFile metrics;          // null but on rank 0
+    private final PhaseClock clock;
     private final long maxSteps;
     private volatile long step;
 
@@ -42,7 +45,7 @@ final class TrainingLoop {
 
     TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, RankTensors tensors, RoundInterpreter interpreter,
             AdamWOptimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Checkpoints checkpoints, CoordinatorLink link,
-            MetricsFile metrics) {
+            MetricsFile metrics, PhaseClock clock) {
         this.settings = settings;
         this.plan = plan;
         this.group = group;
@@ -57,6 +60,7 @@ final class TrainingLoop {
         this.checkpoints = checkpoints;
         this.link = link;
         this.metrics = metrics;
+        this.clock = clock;
     }
 
     /// Steps done so far; safe to read from any thread.
@@ -83,24 +87,30 @@ final class TrainingLoop {
 
     private void oneStep(long stepsDone) {
         long startNs = System.nanoTime();
+        clock.begin();
         Totals totals = accumulateGradients(stepsDone);
         double loss = totals.lossSum / settings.predictedTokensPerStep();
         requireFinite(stepsDone + 1, loss, totals.gradNorm);
         double learningRate = schedule.at(stepsDone);
         double clip = GradientNorm.clipCoefficient(totals.gradNorm, settings.spec().getMaxGradNorm());
+        clock.enter(Phase.OPTIMIZER);
         optimizer.update(tensors.state(), tensors.gradients(), stepsDone + 1, learningRate, clip);
+        clock.end();
         if (metrics != null) { report(stepsDone + 1, loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
     }
 
     /// Rank r computes micro-batches r, r + N, r + 2N ...: together with the reduce-scatter's rank order that is 0, 1, 2 ... M - 1.
     private Totals accumulateGradients(long stepsDone) {
+        clock.enter(Phase.SCATTER);
         tensors.zeroGradients();
         var loss = new ExactSum();
         for (int round = 0; round < settings.rounds(); round++) {
             int microbatch = round * group.worldSize() + group.rank();
+            clock.enter(Phase.DATA);
             Batches.fill(data, order, stepsDone, microbatch, settings.microbatches(), settings.batch(), interpreter.ids(), interpreter.labels());
             loss.add(interpreter.run(1.0 / settings.predictedTokensPerStep()));
         }
+        clock.enter(Phase.NORM);
         return exchangeTotals(loss, gradientNorm.squared(plan, group.rank(), tensors.gradients()));
     }
 
@@ -124,10 +134,11 @@ final class TrainingLoop {
     }
 
     private void report(long step, double loss, double gradNorm, double learningRate, double seconds) {
-        StepMetrics m = StepMetrics.newBuilder().setStep(step).setLoss(loss).setGradNorm(gradNorm).setLearningRate(learningRate)
+        StepMetrics.Builder m = StepMetrics.newBuilder().setStep(step).setLoss(loss).setGradNorm(gradNorm).setLearningRate(learningRate)
                 .setTokens(step * settings.tokensPerStep()).setStepSeconds(seconds)
-                .setTokensPerSecond(settings.tokensPerStep() / seconds).build();
-        metrics.append(m);
+                .setTokensPerSecond(settings.tokensPerStep() / seconds).setPeakResidentBytes(ProcessMemory.peakResidentBytes());
+        for (Phase p : Phase.values()) { m.putPhaseSeconds(p.key(), clock.seconds(p)); }
+        metrics.append(m.build());
         link.send(RankEvent.newBuilder().setStepCompleted(StepCompleted.newBuilder().setMetrics(m)));
     }
 

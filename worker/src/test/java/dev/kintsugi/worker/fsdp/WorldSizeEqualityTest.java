@@ -91,7 +91,7 @@ class WorldSizeEqualityTest {
                 StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, dtype, checkpointing, 0))) {
             var units = new UnshardedUnits(plan, group, dtype);
             var interpreter = new RoundInterpreter(plan, group, units, tensors, new Llama(config, LENGTH, dtype, tables), kernels, arena,
-                    BATCH, LENGTH, dtype, checkpointing);
+                    BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
             for (UnitPlan unit : plan.units()) {
                 if (rank == 0) { initialise(unit, units.gradientSlot(unit).segment()); }
                 group.scatter(unit, units.gradientSlot(unit), tensors.state().parameters().get(unit.index()));

@@ -23,6 +23,9 @@ public final class SafetensorsFile implements AutoCloseable {
     private final SafetensorsHeader header;
     private final long bodyOffset;
 
+    /// So much of the file is in this process's memory at once.
+    private static final long PIECE_BYTES = 4 << 20;
+
     private SafetensorsFile(Path path) throws IOException {
         this.path = path;
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
@@ -101,7 +104,11 @@ public final class SafetensorsFile implements AutoCloseable {
                     .formatted(path, name, t.rows(), firstRow, rows));
         }
         MemorySegment from = data(name).asSlice(firstRow * t.rowBytes(), rows * t.rowBytes());
-        t.type().toF32(from, into.asSlice(offsetBytes, from.byteSize() / t.type().bytes() * Float.BYTES));
+        for (long at = 0; at < from.byteSize(); at += PIECE_BYTES) {
+            MemorySegment piece = from.asSlice(at, Math.min(PIECE_BYTES, from.byteSize() - at));
+            t.type().toF32(piece, into.asSlice(offsetBytes + at / t.type().bytes() * Float.BYTES));
+            piece.unload();         // or a process would hold the whole file once it has read it
+        }
     }
 
     @Override

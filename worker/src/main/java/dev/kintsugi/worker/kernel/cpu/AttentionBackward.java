@@ -44,8 +44,8 @@ final class AttentionBackward {
                 for (int t = 0; t < at.T(); t += at.queryBlock()) { queryBlock(x, dk, dv, at, b, h, t); }
                 if (h % group == group - 1) {
                     for (int s = 0; s < at.S(); s++) {
-                        elementwise.scale(x.dk, at.key(b, s, h), dk, (long) s * at.D(), at.D(), 1f, at.bf16());
-                        elementwise.scale(x.dv, at.key(b, s, h), dv, (long) s * at.D(), at.D(), 1f, at.bf16());
+                        Rows.cast(x.dk, at.key(b, s, h), dk, (long) s * at.D(), at.D(), at.bf16());
+                        Rows.cast(x.dv, at.key(b, s, h), dv, (long) s * at.D(), at.D(), at.bf16());
                     }
                 }
             }
@@ -67,7 +67,7 @@ final class AttentionBackward {
             tile(x, dq, dk, dv, deltas, at, b, h, t, rows, s, Math.min(at.keyBlock(), visible - s));
         }
         for (int row = 0; row < rows; row++) {
-            elementwise.scale(x.dq, at.query(b, t + row, h), dq, (long) row * at.D(), at.D(), 1f, at.bf16());
+            Rows.cast(x.dq, at.query(b, t + row, h), dq, (long) row * at.D(), at.D(), at.bf16());
         }
     }
 

@@ -8,9 +8,12 @@ import java.lang.foreign.MemorySegment;
 final class OneDnnMatmul implements Matmul {
     private static final long SCRATCHPAD_ALIGNMENT = 4096;
     private static final int PRIMITIVES = 512;
+    /// From so many columns on, transposing a ahead of a bf16 product pays.
+    private static final int WIDE = 128;
 
     private final OneDnn dnn;
     private final MatmulCache cache;
+    private final Transposition transposition = new Transposition();
     private MemorySegment scratchpad = MemorySegment.NULL;
     private Arena scratchpadArena = Arena.ofShared();
     private Thread thread;
@@ -35,6 +38,21 @@ final class OneDnnMatmul implements Matmul {
             thread = Thread.currentThread();
             dnn.useOneThread();
         }
+        if (types.bf16Inputs && transA && n >= WIDE && Transposition.isQuick()) {
+            int rows = Transposition.rowsAtOnce(m, k);
+            for (int row = 0; row < m; row += rows) {
+                int count = Math.min(rows, m - row);
+                MemorySegment rowsOfA = transposition.copy(a, row, count, k, lda);
+                execute(types, c.asSlice((types.bf16Output ? 2 : 4) * row * ldc), ldc, rowsOfA, Transposition.ld(k), false, b, ldb, transB, count, n,
+                        k, accumulate);
+            }
+        } else {
+            execute(types, c, ldc, a, lda, transA, b, ldb, transB, m, n, k, accumulate);
+        }
+    }
+
+    private void execute(Types types, MemorySegment c, long ldc, MemorySegment a, long lda, boolean transA, MemorySegment b, long ldb,
+            boolean transB, int m, int n, int k, boolean accumulate) {
         var product = cache.get(new MatmulCache.Layout(types, m, n, k, lda, transA, ldb, transB, ldc, accumulate));
         dnn.setHandle(product.a(), a.address());
         dnn.setHandle(product.b(), b.address());

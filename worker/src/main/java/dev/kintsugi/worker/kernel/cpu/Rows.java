@@ -60,6 +60,15 @@ final class Rows {
         for (int i = whole; i < n; i++) { Bf16.set(y, at + i, row[i]); }
     }
 
+    /// `to[toAt ..] = from[fromAt ..]`, from f32 to f32 or bf16.
+    static void cast(MemorySegment to, long toAt, MemorySegment from, long fromAt, int n, boolean bf16) {
+        if (bf16) {
+            Bf16.narrow(from, fromAt, to, toAt, n);
+        } else {
+            MemorySegment.copy(from, fromAt * 4, to, toAt * 4, n * 4L);
+        }
+    }
+
     /// Sum of `x[i] * y[i]`. `partial` is working space.
     static float dot(float[] x, float[] y, int n, float[] partial) {
         int padded = padded(n);
