@@ -82,7 +82,7 @@ public final class JobFields {
         texts.put("optim", "adamw_torch (default) or its alias adamw_torch_fused");
         texts.put("seed", "default 42");
         texts.put("gradient_checkpointing", "recompute blocks in backward: less memory, the same bits; default False");
-        texts.put("activation_checkpointing", "what a block saves for recomputing in backward: none (keeps norms too), selective (keeps matrix products), full (keeps its output); "
+        texts.put("activation_checkpointing", "what blocks make again in backward to save memory: none, selective (norms), full (all but their output); "
                 + "the same bits; default selective");
         texts.put("bf16", "compute in bfloat16, weights and optimizer stay f32: faster, half the activations; default False");
         texts.put("logging_steps", "steps between lines of the log; metrics.jsonl has every step; default 10");

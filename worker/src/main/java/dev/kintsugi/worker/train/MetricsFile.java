@@ -38,7 +38,8 @@ final class MetricsFile implements AutoCloseable {
     }
 
     void append(StepMetrics m) {
-        String line = "{\"step\":%d,\"loss\":%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s,\"tokens_per_second\":%s,\"peak_rss_bytes\":%d,\"phases\":{%s}}\n"
+        String line = ("{\"step\":%d,\"loss\":%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s,"
+                + "\"tokens_per_second\":%s,\"peak_rss_bytes\":%d,\"phases\":{%s}}\n")
                 .formatted(m.getStep(), m.getLoss(), m.getGradNorm(), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
                         round(m.getTokensPerSecond(), 10), m.getPeakResidentBytes(), phases(m));
         try {
