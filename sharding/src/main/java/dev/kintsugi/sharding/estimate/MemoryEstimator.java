@@ -12,7 +12,8 @@ import java.util.List;
 /// ```
 /// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    D head size
 /// master weights 4P   gradients 4P   moments 8P   checkpoint snapshot 12P (weights and moments, written in the background)
-/// unsharded slots: two that units rotate through, in the compute dtype, one f32 for gradients (and one of each for a tied embedding)
+/// the snapshot only where shards are written: on the first replica
+/// unsharded slots: what BufferPlan says, gathered weights in the compute dtype and gradients in f32
 /// rotary tables 4 T D   step arena: ActivationEstimate
 /// ```
 public final class MemoryEstimator {
@@ -40,11 +41,12 @@ public final class MemoryEstimator {
         LlamaConfig config = plan.model().config();
         BufferPlan buffers = BufferPlan.of(plan);
         long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
+        long snapshotBytes = saves && plan.sharding().isFirstReplica(rank) ? 3 * shardBytes : 0;
         return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("gradients", shardBytes),
                 new Item("AdamW moments", 2 * shardBytes),
                 new Item("unsharded units", buffers.totalGatherNumel() * dtype.bytes()),
                 new Item("unsharded gradients", buffers.totalGradientNumel() * DType.F32.bytes()),
-                new Item("checkpoint snapshot", saves ? 3 * shardBytes : 0), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
+                new Item("checkpoint snapshot", snapshotBytes), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
                 new Item("activations", ActivationEstimate.stepArenaBytes(config, B, T, dtype, checkpointing))));
     }
 }

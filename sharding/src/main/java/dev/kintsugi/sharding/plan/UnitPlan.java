@@ -7,7 +7,7 @@ import java.util.List;
 /// Where one unit's parameters lie: parameter-major in the unsharded buffer, row blocks one after another in a rank's shard.
 ///
 /// @param index position of the unit in the forward pass
-/// @param unshardedNumel elements of the unsharded buffer, every parameter's tail padding to `worldSize * rowsPerRank` rows included
+/// @param unshardedNumel elements of the unsharded buffer, every parameter's tail padding to `shardWorldSize * rowsPerRank` rows included
 public record UnitPlan(int index, UnitSpec spec, List<ParameterPlan> parameters, long unshardedNumel) {
     public UnitPlan {
         parameters = List.copyOf(parameters);

@@ -8,8 +8,9 @@ import java.util.List;
 
 /// Which buffer each unit is gathered into, and which one its gradient is made in.
 ///
-/// Two gather slots rotate over the units (unit i uses slot i mod 2), and one gradient slot serves them all. A tied embedding
-/// outlives the rotation, so it has a gather and a gradient slot of its own.
+/// Where blocks are dropped after forward, two gather slots rotate over the units: unit i uses slot i mod 2. Where they stay, every block
+/// has a slot of its own, and head and embedding, which are never needed at once, share one. One gradient slot serves all units. A tied
+/// embedding is needed throughout, so it has a gather and a gradient slot of its own.
 ///
 /// @param gatherSlotNumel elements of each gather slot
 /// @param gradientSlotNumel elements of each gradient slot
@@ -29,10 +30,15 @@ public record BufferPlan(List<Long> gatherSlotNumel, List<Long> gradientSlotNume
         var gradientSlot = new ArrayList<Integer>();
         for (UnitPlan unit : plan.units()) {
             boolean ownSlot = tied && unit.index() == 0;
-            gatherSlot.add(ownSlot ? 2 : unit.index() % 2);
+            gatherSlot.add(gatherSlot(plan, unit, ownSlot));
             gradientSlot.add(ownSlot ? 1 : 0);
         }
         return new BufferPlan(slotSizes(plan, gatherSlot), slotSizes(plan, gradientSlot), gatherSlot, gradientSlot);
+    }
+
+    private static int gatherSlot(ShardPlan plan, UnitPlan unit, boolean ownSlot) {
+        if (plan.sharding().reshardsAfterForward()) { return ownSlot ? 2 : unit.index() % 2; }
+        return unit.spec().kind() == UnitSpec.Kind.HEAD ? 0 : unit.index();
     }
 
     private static List<Long> slotSizes(ShardPlan plan, List<Integer> slotOfUnit) {

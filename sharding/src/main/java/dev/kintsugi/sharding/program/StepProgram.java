@@ -14,15 +14,17 @@ import java.util.List;
 /// What a rank does for one micro-batch, as a value: the worker runs it, the estimator adds it up, tests assert on it.
 ///
 /// A step is `microbatches / worldSize` rounds of it, then the gradient norm, then the update of the rank's own shards.
-/// The next unit is unsharded before the present one computes (prefetch), so at most two blocks are unsharded at once. The last
-/// block stays unsharded across the loss: its backward comes next.
+/// The next unit is unsharded before the present one computes (prefetch), so with FULL_SHARD and HYBRID_SHARD at most two blocks are
+/// unsharded at once; with SHARD_GRAD_OP and NO_SHARD every block stays unsharded from its forward to its backward. The last block always
+/// stays unsharded across the loss: its backward comes next.
 public record StepProgram(List<Instruction> round) {
     public StepProgram {
         round = List.copyOf(round);
     }
 
-    /// FULL_SHARD.
-    public static StepProgram fullShard(ShardPlan plan) {
+    /// The plan's strategy decides whether blocks are dropped after forward and unsharded again for backward.
+    public static StepProgram of(ShardPlan plan) {
+        boolean again = plan.sharding().reshardsAfterForward();
         boolean tied = plan.units().getLast().spec().kind() != UnitSpec.Kind.HEAD;
         int first = 1;
         int last = plan.units().size() - (tied ? 1 : 2);     // blocks are units first .. last
@@ -33,14 +35,14 @@ public record StepProgram(List<Instruction> round) {
             if (unit < last) { round.add(new Unshard(unit + 1)); }
             else if (!tied) { round.add(new Unshard(head)); }
             round.add(new Forward(unit));
-            boolean neededAgainSoon = unit == last || unit == 0 && tied;
-            if (!neededAgainSoon) { round.add(new Reshard(unit)); }
+            boolean kept = unit == 0 ? tied : unit == last || !again;       // looking tokens up has no use for the embedding in backward
+            if (!kept) { round.add(new Reshard(unit)); }
         }
         round.add(new Loss(head));
         round.add(new Reshard(head));
         if (!tied) { round.add(new ReduceScatter(head)); }
         for (int unit = last; unit >= first; unit--) {
-            if (unit > first) { round.add(new Unshard(unit - 1)); }
+            if (again && unit > first) { round.add(new Unshard(unit - 1)); }
             round.add(new Backward(unit));
             round.add(new Reshard(unit));
             round.add(new ReduceScatter(unit));

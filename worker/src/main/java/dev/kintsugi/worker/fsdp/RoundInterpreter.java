@@ -60,7 +60,7 @@ public final class RoundInterpreter {
             Kernels kernels, StepArena arena, long batch, long length, DType dtype, ActivationCheckpointing checkpointing,
             PhaseClock clock) {
         this.plan = plan;
-        this.program = StepProgram.fullShard(plan);
+        this.program = StepProgram.of(plan);
         this.group = group;
         this.units = units;
         this.tensors = tensors;
