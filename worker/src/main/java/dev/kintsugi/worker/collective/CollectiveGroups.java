@@ -1,8 +1,25 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.sharding.plan.Sharding;
+
 /// Opens this rank's end of a [CollectiveGroup].
 public final class CollectiveGroups {
     private CollectiveGroups() {}
+
+    /// A group in which each of `sharding`'s replicas gathers weights for itself.
+    ///
+    /// @param gatherTransport between the ranks of this rank's replica
+    /// @throws CollectiveTimeoutException as [#open(GroupConfig)]
+    public static CollectiveGroup open(GroupConfig config, Sharding sharding, GroupConfig.Transport gatherTransport) {
+        CollectiveGroup world = open(config);
+        if (sharding.replicas() == 1) { return world; }
+        try {
+            return new ReplicatedGroup(world, open(config.replica(sharding, gatherTransport)));
+        } catch (RuntimeException | Error e) {
+            world.close();
+            throw e;
+        }
+    }
 
     /// Returns when every rank of the group has opened its end.
     ///
