@@ -17,6 +17,11 @@ public record UnitPlan(int index, UnitSpec spec, List<ParameterPlan> parameters,
         return spec.name();
     }
 
+    /// Shards of one copy.
+    public int shardWorldSize() {
+        return parameters.getFirst().shardWorldSize();
+    }
+
     /// What `rank` holds, in the order of [#parameters()]; entries with no rows stay in the list.
     public List<RowShard> rowShards(int rank) {
         var shards = new ArrayList<RowShard>();
