@@ -12,6 +12,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -79,6 +80,23 @@ class StrategyIT {
     void shouldGiveTheBitsOfOneRank(List<Leg> legs) throws Exception {
         Path output = dir.resolve("route-" + legs.hashCode());
         for (int i = 0; i < legs.size(); i++) { run(output, STEPS * (i + 1) / legs.size(), legs.get(i)).ok(); }
+        assertThat(TinyJob.metrics(output)).isEqualTo(oneRankMetrics);
+        assertThat(TinyJob.weights(output)).isEqualTo(oneRankWeights);
+    }
+
+    @Test
+    @EnabledIfSystemProperty(named = "grid", matches = "full")
+    void shouldKeepACopyOnEachOfTwoHosts() throws Exception {
+        Path home = Files.createDirectories(dir.resolve("hosts"));
+        Path output = home.resolve("out");
+        try (Service hosts = new Service(home, 2)) {
+            hosts.addAgent(2);
+            var arguments = new ArrayList<>(job.train(output, STEPS, "--coordinator", hosts.address(), "--world_size", "4", "--sharding_strategy", "4"));
+            arguments.set(arguments.indexOf("--lr_scheduler_type") + 1, "constant");
+            Cli.Result result = Cli.run(dir, arguments).ok();
+            assertThat(result.out() + result.err()).contains("transport AERON: ranks are on 2 hosts",
+                    "HYBRID_SHARD: 2 copies of the model, each cut over 2 ranks (the ranks of one host)");
+        }
         assertThat(TinyJob.metrics(output)).isEqualTo(oneRankMetrics);
         assertThat(TinyJob.weights(output)).isEqualTo(oneRankWeights);
     }
