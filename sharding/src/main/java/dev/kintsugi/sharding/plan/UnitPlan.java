@@ -37,6 +37,11 @@ public record UnitPlan(int index, UnitSpec spec, List<ParameterPlan> parameters,
         return List.copyOf(shards);
     }
 
+    /// Whether a shard is the whole unit in its unsharded layout, but for padding at the end.
+    public boolean isShardUnsharded() {
+        return shardWorldSize() == 1 && rowShards(0).stream().allMatch(s -> s.shardOffset() == s.unshardedOffset());
+    }
+
     /// Elements of `rank`'s shard of this unit.
     public long shardNumel(int rank) {
         return parameters.stream().mapToLong(p -> p.rows(rank) * p.spec().rowNumel()).sum();

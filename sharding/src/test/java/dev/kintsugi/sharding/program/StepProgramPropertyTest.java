@@ -3,6 +3,7 @@ package dev.kintsugi.sharding.program;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.proto.v1.ShardingStrategy;
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
@@ -10,11 +11,15 @@ import dev.kintsugi.sharding.architecture.UnitSpec;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
+import dev.kintsugi.sharding.program.Instruction.AwaitReduceScatter;
+import dev.kintsugi.sharding.program.Instruction.AwaitUnshard;
 import dev.kintsugi.sharding.program.Instruction.Backward;
+import dev.kintsugi.sharding.program.Instruction.ClaimGradient;
 import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
 import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
 import dev.kintsugi.sharding.program.Instruction.Reshard;
+import dev.kintsugi.sharding.program.Instruction.ShareSums;
 import dev.kintsugi.sharding.program.Instruction.Unshard;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -22,6 +27,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -32,51 +38,128 @@ class StepProgramPropertyTest {
             "1, true, 2, SHARD_GRAD_OP", "4, true, 3, SHARD_GRAD_OP", "3, false, 4, NO_SHARD", "2, true, 2, NO_SHARD", "5, false, 4, HYBRID_SHARD"})
     void shouldComputeOnlyWithWhatIsUnshardedInItsSlot(int layers, boolean tied, int worldSize, ShardingStrategy strategy) {
         ShardPlan plan = plan(layers, tied, worldSize, strategy);
-        BufferPlan buffers = BufferPlan.of(plan);
+        BufferPlan buffers = BufferPlan.of(plan, DType.BF16);
         Map<Integer, Integer> slotHolds = new HashMap<>();
+        var begun = new HashSet<Integer>();
         var unsharded = new HashSet<Integer>();
         for (Instruction i : StepProgram.of(plan).round()) {
             switch (i) {
                 case Unshard(int u) -> {
                     Integer before = slotHolds.put(buffers.gatherSlot().get(u), u);
-                    assertThat(before == null || !unsharded.contains(before)).as("%s overwrites %s", i, before).isTrue();
-                    assertThat(unsharded.add(u)).as("%s twice", i).isTrue();
+                    assertThat(before == null || !unsharded.contains(before) && !begun.contains(before)).as("%s overwrites %s", i, before).isTrue();
+                    assertThat(!unsharded.contains(u) && begun.add(u)).as("%s twice", i).isTrue();
                     assertThat(buffers.gatherSlotNumel().get(buffers.gatherSlot().get(u)))
                             .isGreaterThanOrEqualTo(plan.units().get(u).unshardedNumel());
+                }
+                case AwaitUnshard(int u) -> {
+                    assertThat(begun.remove(u)).as("%s has begun", i).isTrue();
+                    unsharded.add(u);
                 }
                 case Forward(int u) -> assertThat(unsharded).contains(u);
                 case Loss(int u) -> assertThat(unsharded).contains(u);
                 case Backward(int u) -> assertThat(u == 0 || unsharded.contains(u)).isTrue();
                 case Reshard(int u) -> assertThat(unsharded.remove(u)).as("%s of what is not unsharded", i).isTrue();
-                case ReduceScatter _ -> { }
+                case ClaimGradient _, ReduceScatter _, AwaitReduceScatter _, ShareSums _ -> { }
             }
         }
         assertThat(unsharded).isEmpty();
+        assertThat(begun).isEmpty();
     }
 
     @ParameterizedTest
-    @CsvSource({"1, false, FULL_SHARD", "4, false, FULL_SHARD", "1, true, FULL_SHARD", "4, true, FULL_SHARD", "4, false, SHARD_GRAD_OP",
-            "4, true, NO_SHARD"})
-    void shouldReduceEveryUnitOnceAfterItsLastGradient(int layers, boolean tied, ShardingStrategy strategy) {
+    @CsvSource({"1, false, FULL_SHARD", "4, false, FULL_SHARD", "5, false, FULL_SHARD", "1, true, FULL_SHARD", "4, true, FULL_SHARD",
+            "5, true, FULL_SHARD", "4, false, SHARD_GRAD_OP", "5, true, NO_SHARD"})
+    void shouldMakeGradientsOnlyInSlotsThatAreClaimedAndReduceEachOnce(int layers, boolean tied, ShardingStrategy strategy) {
         ShardPlan plan = plan(layers, tied, 2, strategy);
+        BufferPlan buffers = BufferPlan.of(plan, DType.BF16);
+        Map<Integer, Integer> slotHolds = new HashMap<>();
         List<Integer> reduced = new ArrayList<>();
+        var scattering = new HashSet<Integer>();
         for (Instruction i : StepProgram.of(plan).round()) {
-            if (i instanceof ReduceScatter(int u)) { reduced.add(u); }
-            if (i instanceof Backward(int u)) { assertThat(reduced).doesNotContain(u); }
-            if (i instanceof Loss(int u)) { assertThat(reduced).doesNotContain(u); }
+            int slot = buffers.gradientSlot().get(i.unit());
+            switch (i) {
+                case ClaimGradient(int u) -> {
+                    Integer before = slotHolds.put(slot, u);
+                    assertThat(before == null || reduced.contains(before)).as("%s overwrites %s", i, before).isTrue();
+                    assertThat(buffers.gradientSlotNumel().get(slot)).isGreaterThanOrEqualTo(plan.units().get(u).unshardedNumel());
+                }
+                case Loss(int u) -> assertThat(slotHolds.get(slot)).isEqualTo(u);
+                case Backward(int u) -> assertThat(slotHolds.get(slot)).isEqualTo(u);
+                case ReduceScatter(int u) -> {
+                    assertThat(slotHolds.get(slot)).isEqualTo(u);
+                    assertThat(!reduced.contains(u) && scattering.add(u)).as("%s twice", i).isTrue();
+                }
+                case AwaitReduceScatter(int u) -> {
+                    assertThat(scattering.remove(u)).as("%s has begun", i).isTrue();
+                    reduced.add(u);
+                }
+                case Unshard _, AwaitUnshard _, Forward _, Reshard _, ShareSums _ -> { }
+            }
         }
+        assertThat(scattering).isEmpty();
         assertThat(reduced).doesNotHaveDuplicates().hasSize(plan.units().size());
         assertThat(plan.units().stream().filter(u -> u.spec().kind() == UnitSpec.Kind.HEAD).count()).isEqualTo(tied ? 0 : 1);
+    }
+
+    /// Between a collective's two instructions lies a unit's computation, but where there is none left.
+    @ParameterizedTest
+    @CsvSource({"4, false", "5, true"})
+    void shouldComputeBetweenTheBeginningOfACollectiveAndItsEnd(int layers, boolean tied) {
+        List<Instruction> round = StepProgram.of(plan(layers, tied, 2, ShardingStrategy.FULL_SHARD)).round();
+        for (int u = 1; u <= layers; u++) {
+            assertThat(between(round, new Unshard(u), new AwaitUnshard(u))).hasAtLeastOneElementOfType(Forward.class);
+            if (u > 1) { assertThat(between(round, new ReduceScatter(u), new AwaitReduceScatter(u))).contains(new Backward(u - 1)); }
+        }
+        for (int u = 1; u < layers; u++) { assertThat(round).containsSubsequence(new Unshard(u), new Backward(u + 1), new AwaitUnshard(u), new Backward(u)); }
+        if (!tied) {
+            int head = layers + 1;
+            assertThat(between(round, new Unshard(head), new AwaitUnshard(head))).contains(new Forward(layers));
+            assertThat(between(round, new ReduceScatter(head), new AwaitReduceScatter(head))).contains(new Backward(layers));
+        }
+    }
+
+    private static List<Instruction> between(List<Instruction> round, Instruction first, Instruction last) {
+        return round.subList(round.indexOf(first), round.indexOf(last));
+    }
+
+    /// Only one gather and one gradient slot have the size of an embedding.
+    @Test
+    void shouldHoldTheSecondGradientInASlotOfABlocksSize() {
+        var config = new LlamaConfig(24, 40, 4, 4, 2, 6, 32_000, 64, 1e-6, 10000, new RopeScaling.None(), false, false, false, 0.02);
+        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), 2);
+        long embedding = plan.units().getFirst().unshardedNumel();
+        long head = plan.units().getLast().unshardedNumel();
+        long block = plan.units().get(1).unshardedNumel();
+        assertThat(BufferPlan.of(plan, DType.BF16).gatherSlotNumel()).containsExactly(Math.max(head, embedding), block, block);
+        assertThat(BufferPlan.of(plan, DType.BF16).gradientSlotNumel()).containsExactly(Math.max(head, embedding), block);
     }
 
     @ParameterizedTest
     @CsvSource({"FULL_SHARD, false, 2", "HYBRID_SHARD, true, 2", "SHARD_GRAD_OP, false, 1", "SHARD_GRAD_OP, true, 1", "NO_SHARD, false, 1"})
     void shouldGatherABlockAsOftenAsTheStrategySays(ShardingStrategy strategy, boolean tied, int times) {
-        StepProgram program = StepProgram.of(plan(5, tied, 4, strategy));
-        for (int block = 1; block < 5; block++) {
-            assertThat(Collections.frequency(program.round(), new Unshard(block))).isEqualTo(times);
-        }
-        assertThat(Collections.frequency(program.round(), new Unshard(5))).as("the last block's backward comes next").isEqualTo(1);
+        List<Instruction> round = StepProgram.of(plan(5, tied, 4, strategy)).round();
+        for (int block = 1; block < 5; block++) { assertThat(Collections.frequency(round, new Unshard(block))).isEqualTo(times); }
+        assertThat(Collections.frequency(round, new Unshard(5))).as("the last block's backward comes next").isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"FULL_SHARD, 4, 0", "SHARD_GRAD_OP, 4, 0", "NO_SHARD, 4, 1", "NO_SHARD, 1, 0", "HYBRID_SHARD, 4, 1", "HYBRID_SHARD, 2, 0"})
+    void shouldShareSumsOnceAStepWhereShardsAreHeldTwice(ShardingStrategy strategy, int worldSize, int times) {
+        ShardPlan plan = plan(3, false, worldSize, strategy);
+        assertThat(StepProgram.of(plan).ending()).hasSize(times * plan.units().size()).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void shouldComputeInPlaceWithWholeUnitsInF32() {
+        ShardPlan odd = plan(2, false, 2, ShardingStrategy.NO_SHARD);
+        assertThat(BufferPlan.of(odd, DType.F32).gatherSlot()).as("24 elements of a gain are no multiple of 32, so weights follow at another place")
+                .containsExactly(BufferPlan.IN_PLACE, 1, 2, 0);
+        var config = new LlamaConfig(32, 64, 2, 4, 2, 8, 33, 64, 1e-6, 10000, new RopeScaling.None(), false, false, false, 0.02);
+        ShardPlan even = ShardPlanner.plan(LlamaModelSpec.of(config), Sharding.of(ShardingStrategy.NO_SHARD, 2, 1));
+        assertThat(BufferPlan.of(even, DType.F32).gatherSlot()).containsOnly(BufferPlan.IN_PLACE);
+        assertThat(BufferPlan.of(even, DType.F32).totalGatherNumel()).isZero();
+        assertThat(BufferPlan.of(even, DType.BF16).gatherSlot()).containsExactly(0, 1, 2, 0);
+        assertThat(BufferPlan.of(ShardPlanner.plan(LlamaModelSpec.of(config), 2), DType.F32).gatherSlot()).doesNotContain(BufferPlan.IN_PLACE);
     }
 
     private static ShardPlan plan(int layers, boolean tied, int worldSize, ShardingStrategy strategy) {

@@ -12,16 +12,18 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /// Ranks on several hosts (or on one, for comparison). Every call sends and receives at once, until both are complete; a gather buffer
 /// is this rank's own and is written only inside its own call, so nobody has to wait before a call.
-final class AeronGroup implements CollectiveGroup {
+final class AeronGroup implements PolledGroup {
     private static final int WINDOW_MESSAGES = 8;       // 64 KiB of one source before the next one's turn
     private static final int EXCHANGE_BYTES_MAX = 1 << 16;
 
     private final GroupConfig config;
     private final Arena groupArena = Arena.ofShared();
     private final CallLog calls = new CallLog();
+    private final Call call = new Call();
     private final UnitRowsCache rows;
     private final AeronStreams streams;
     private final AeronPump pump;
@@ -41,15 +43,15 @@ final class AeronGroup implements CollectiveGroup {
             sends.add(DirectSchedule.sends(c, config.rank(), config.worldSize()));
             receives.add(DirectSchedule.receives(c, config.rank(), config.worldSize()));
         }
-        calls.enter(Kind.OPEN, "group");
-        streams = new AeronStreams(config, settings, calls);
+        calls.enter(call, Kind.OPEN, "group");
+        streams = new AeronStreams(config, settings, calls, call);
         try {
             var patience = new Patience(config.timeout(), config.worldSize() + 1);       // the media driver needs a processor too
-            pump = new AeronPump(streams, calls, patience);
+            pump = new AeronPump(streams, call, patience);
             turns = new ReduceTurns(config.worldSize(), (long) WINDOW_MESSAGES * streams.payloadBytes());
-            streams.connect(patience, calls);
+            streams.connect(patience, call);
             swap(new byte[0]);
-            calls.leave();
+            calls.leave(call);
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -77,10 +79,10 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     private LocalBuffer allocate(String name, long numel, DType dtype) {
-        calls.enter(Kind.ALLOCATE, name);
+        calls.enter(call, Kind.ALLOCATE, name);
         var buffer = LocalBuffer.allocate(groupArena, numel, dtype);
         allocatedBytes += numel * dtype.bytes();
-        calls.leave();
+        calls.leave(call);
         return buffer;
     }
 
@@ -90,11 +92,11 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     @Override
-    public void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
+    public void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = into.segment();
         UnitRowsCache.check(unit, table, rank(), shard, unsharded, into.dtype());
-        calls.enter(Kind.ALL_GATHER, unit.name(), unit.index());
+        calls.enter(call, Kind.ALL_GATHER, unit);
         rows.place(unit, rank(), shard, into);
         int size = into.dtype().bytes();
         sendRows(table, Collective.ALL_GATHER, unsharded, size);
@@ -104,31 +106,34 @@ final class AeronGroup implements CollectiveGroup {
                             unsharded, size * unshardedOffset, size * numel)));
         }
         pump.run();
-        calls.leave();
+        calls.leave(call);
     }
 
     @Override
-    public void reduceScatter(UnitPlan unit, GradientBuffer gradient, MemorySegment accumulator) {
+    public void beginReduceScatter(UnitPlan unit, GradientBuffer gradient, MemorySegment accumulator) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = gradient.segment();
         UnitRowsCache.check(unit, table, rank(), accumulator, unsharded, DType.F32);
-        calls.enter(Kind.REDUCE_SCATTER, unit.name(), unit.index());
+        calls.enter(call, Kind.REDUCE_SCATTER, unit);
         sendRows(table, Collective.REDUCE_SCATTER, unsharded, DType.F32.bytes());
+        long first = 4 * table.summedFrom(rank());
+        long length = 4 * table.summedTo(rank()) - first;
         for (Transfer t : receives.get(Collective.REDUCE_SCATTER.ordinal())) {
-            streams.from(t.from()).begin(4 * table.shardNumel(rank()),
-                    (from, to, address) -> ChainSum.add(accumulator, from, AeronMessage.MEMORY, address, (int) (to - from) / 4));
+            streams.from(t.from()).begin(length,
+                    (from, to, address) -> ChainSum.add(accumulator, first + from, AeronMessage.MEMORY, address, (int) (to - from) / 4));
         }
-        turns.begin(4 * table.shardNumel(rank()));
+        turns.begin(length);
         pump.run(() -> reduce(table, unsharded, accumulator), turns::isDone, turns::source);
-        calls.leave();
+        calls.leave(call);
     }
 
     /// Does the turns whose contribution is there.
     private int reduce(UnitRows table, MemorySegment unsharded, MemorySegment accumulator) {
+        long first = table.summedFrom(rank());
         int work = 0;
         while (!turns.isDone()) {
             if (turns.source() == rank()) {
-                table.forEach(rank(), turns.from() / 4, turns.to() / 4, (shardOffset, unshardedOffset, numel) -> ChainSum.add(accumulator,
+                table.forEach(rank(), first + turns.from() / 4, first + turns.to() / 4, (shardOffset, unshardedOffset, numel) -> ChainSum.add(accumulator,
                         4 * shardOffset, unsharded, 4 * unshardedOffset, (int) numel));
             } else {
                 Incoming source = streams.from(turns.source());
@@ -142,11 +147,66 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     @Override
+    public void awaitAllGather(GatherBuffer into) {
+        // Was complete when it began.
+    }
+
+    @Override
+    public void release(GatherBuffer buffer) {
+        // It is this rank's own.
+    }
+
+    @Override
+    public void claim(GradientBuffer buffer) {
+        // It is this rank's own, and all of it was sent.
+    }
+
+    @Override
+    public void awaitReduceScatter(GradientBuffer from) {
+        // Was complete when it began.
+    }
+
+    @Override
+    public void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator) {
+        UnitRows table = rows.of(unit);
+        if (unit.shardWorldSize() == worldSize()) { return; }
+        UnitRowsCache.check(unit, table, rank(), accumulator, staging.segment(), DType.F32);
+        calls.enter(call, Kind.SHARE_SUMS, unit);
+        long mine = 4 * table.summedFrom(rank());
+        for (int r = rank() % unit.shardWorldSize(); r < worldSize(); r += unit.shardWorldSize()) {
+            if (r == rank()) { continue; }
+            long theirs = 4 * table.summedFrom(r);
+            streams.to(r).begin(4 * table.summedTo(rank()) - mine,
+                    (from, to, address) -> MemorySegment.copy(accumulator, mine + from, AeronMessage.MEMORY, address, to - from));
+            streams.from(r).begin(4 * table.summedTo(r) - theirs,
+                    (from, to, address) -> MemorySegment.copy(AeronMessage.MEMORY, address, accumulator, theirs + from, to - from));
+        }
+        pump.run();
+        calls.leave(call);
+    }
+
+    /// Everything is complete when it has begun.
+    @Override
+    public boolean poll() {
+        return false;
+    }
+
+    @Override
+    public void whileWaiting(BooleanSupplier other) {
+        pump.whileWaiting(other);
+    }
+
+    @Override
+    public long waitedNs() {
+        return 0;
+    }
+
+    @Override
     public void scatter(UnitPlan unit, GradientBuffer buffer, MemorySegment shard) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = buffer.segment();
         UnitRowsCache.check(unit, table, rank(), shard, unsharded, DType.F32);
-        calls.enter(Kind.SCATTER, unit.name(), unit.index());
+        calls.enter(call, Kind.SCATTER, unit);
         sendRows(table, Collective.SCATTER, unsharded, DType.F32.bytes());
         for (Transfer t : receives.get(Collective.SCATTER.ordinal())) {
             streams.from(t.from()).begin(4 * table.shardNumel(rank()),
@@ -154,15 +214,18 @@ final class AeronGroup implements CollectiveGroup {
         }
         if (rank() == 0) { rows.take(unit, rank(), unsharded, shard); }
         pump.run();
-        calls.leave();
+        calls.leave(call);
     }
 
     /// Begins to send peers rows of an unsharded buffer whose elements have `size` bytes, in the order of the shard that they belong to.
     private void sendRows(UnitRows table, Collective collective, MemorySegment unsharded, int size) {
         for (Transfer t : sends.get(collective.ordinal())) {
-            streams.to(t.to()).begin(size * table.shardNumel(t.rowsOf()), (from, to, address) -> table.forEach(t.rowsOf(), from / size, to / size,
+            boolean sums = collective == Collective.REDUCE_SCATTER;
+            long first = sums ? table.summedFrom(t.rowsOf()) : 0;
+            long length = (sums ? table.summedTo(t.rowsOf()) : table.shardNumel(t.rowsOf())) - first;
+            streams.to(t.to()).begin(size * length, (from, to, address) -> table.forEach(t.rowsOf(), first + from / size, first + to / size,
                     (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(unsharded, size * unshardedOffset, AeronMessage.MEMORY,
-                            address + size * shardOffset - from, size * numel)));
+                            address + size * (shardOffset - first) - from, size * numel)));
         }
     }
 
@@ -171,17 +234,17 @@ final class AeronGroup implements CollectiveGroup {
         if (mine.length > EXCHANGE_BYTES_MAX) {
             throw new IllegalArgumentException("exchange %s: %d bytes; at most %d".formatted(what, mine.length, EXCHANGE_BYTES_MAX));
         }
-        calls.enter(Kind.EXCHANGE, what);
+        calls.enter(call, Kind.EXCHANGE, what);
         List<byte[]> all = swap(mine);
-        calls.leave();
+        calls.leave(call);
         return all;
     }
 
     @Override
     public void barrier(String what) {
-        calls.enter(Kind.BARRIER, what);
+        calls.enter(call, Kind.BARRIER, what);
         swap(new byte[0]);
-        calls.leave();
+        calls.leave(call);
     }
 
     private List<byte[]> swap(byte[] mine) {

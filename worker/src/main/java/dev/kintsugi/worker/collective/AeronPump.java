@@ -10,15 +10,21 @@ final class AeronPump {
     private static final int NOBODY = -1;
 
     private final AeronStreams streams;
-    private final CallLog calls;
+    private final Call call;
     private final Patience patience;
     private final Incoming[] sources;
+    private BooleanSupplier elsewhere = () -> false;
 
-    AeronPump(AeronStreams streams, CallLog calls, Patience patience) {
+    AeronPump(AeronStreams streams, Call call, Patience patience) {
         this.streams = streams;
-        this.calls = calls;
+        this.call = call;
         this.patience = patience;
         this.sources = streams.sources().toArray(Incoming[]::new);
+    }
+
+    /// @param other what to do when there is nothing to do here; says whether it did anything
+    void whileWaiting(BooleanSupplier other) {
+        elsewhere = other;
     }
 
     /// Takes from all peers as it comes.
@@ -39,8 +45,9 @@ final class AeronPump {
                 patience.progressed();
                 continue;
             }
+            boolean worked = elsewhere.getAsBoolean();
             if (patience.worthLooking()) { checkAlive(awaited.getAsInt()); }
-            if (!patience.rest()) { throw timeout(received, awaited.getAsInt()); }
+            if (!worked && !patience.rest()) { throw timeout(received, awaited.getAsInt()); }
         }
     }
 
@@ -85,7 +92,7 @@ final class AeronPump {
         for (Outgoing o : streams.outgoing()) {
             if (!o.isDone()) { append(who, o.describe()); }
         }
-        return new CollectiveTimeoutException("%s: %.1f s late, no progress for %.1f s: %s".formatted(calls.describe(), calls.secondsInside(),
+        return new CollectiveTimeoutException("%s: %.1f s late, no progress for %.1f s: %s".formatted(call.describe(), call.secondsInside(),
                 patience.timeoutSeconds(), who));
     }
 

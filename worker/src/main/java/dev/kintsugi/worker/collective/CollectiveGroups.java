@@ -11,10 +11,10 @@ public final class CollectiveGroups {
     /// @param gatherTransport between the ranks of this rank's replica
     /// @throws CollectiveTimeoutException as [#open(GroupConfig)]
     public static CollectiveGroup open(GroupConfig config, Sharding sharding, GroupConfig.Transport gatherTransport) {
-        CollectiveGroup world = open(config);
+        PolledGroup world = openOne(config);
         if (sharding.replicas() == 1) { return world; }
         try {
-            return new ReplicatedGroup(world, open(config.replica(sharding, gatherTransport)));
+            return new ReplicatedGroup(world, openOne(config.replica(sharding, gatherTransport)));
         } catch (RuntimeException | Error e) {
             world.close();
             throw e;
@@ -25,6 +25,10 @@ public final class CollectiveGroups {
     ///
     /// @throws CollectiveTimeoutException if a peer does not appear within the configured timeout
     public static CollectiveGroup open(GroupConfig config) {
+        return openOne(config);
+    }
+
+    private static PolledGroup openOne(GroupConfig config) {
         if (config.worldSize() == 1) { return new SoloGroup(); }
         return switch (config.transport()) {
             case SHM -> ShmGroup.open(config);

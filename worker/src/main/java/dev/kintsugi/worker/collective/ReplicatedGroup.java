@@ -8,17 +8,19 @@ import java.util.List;
 /// The ranks of a job that holds several copies of its model: weights are gathered among the ranks of this rank's copy, everything else is
 /// between all ranks. Two groups of any transport, so that a copy inside one host is gathered through shared memory though others are elsewhere.
 ///
-/// All ranks call both groups in the same order, so the two cannot wait for each other in a circle.
+/// All ranks call both groups in the same order, and each group works for the other while it waits, so the two never wait in a circle.
 final class ReplicatedGroup implements CollectiveGroup {
     private final CollectiveGroup world;
     private final CollectiveGroup replica;
     private final Journal journal;
 
     /// Owns both from here on.
-    ReplicatedGroup(CollectiveGroup world, CollectiveGroup replica) {
+    ReplicatedGroup(PolledGroup world, PolledGroup replica) {
         this.world = world;
         this.replica = replica;
         this.journal = Journal.joint(world.journal(), replica.journal());
+        world.whileWaiting(replica::poll);
+        replica.whileWaiting(world::poll);
     }
 
     @Override
@@ -48,13 +50,38 @@ final class ReplicatedGroup implements CollectiveGroup {
     }
 
     @Override
-    public void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
-        replica.allGather(unit, shard, into);
+    public void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
+        replica.beginAllGather(unit, shard, into);
     }
 
     @Override
-    public void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
-        world.reduceScatter(unit, from, accumulator);
+    public void awaitAllGather(GatherBuffer into) {
+        replica.awaitAllGather(into);
+    }
+
+    @Override
+    public void release(GatherBuffer buffer) {
+        replica.release(buffer);
+    }
+
+    @Override
+    public void claim(GradientBuffer buffer) {
+        world.claim(buffer);
+    }
+
+    @Override
+    public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
+        world.beginReduceScatter(unit, from, accumulator);
+    }
+
+    @Override
+    public void awaitReduceScatter(GradientBuffer from) {
+        world.awaitReduceScatter(from);
+    }
+
+    @Override
+    public void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator) {
+        world.shareSums(unit, staging, accumulator);
     }
 
     @Override
@@ -75,6 +102,11 @@ final class ReplicatedGroup implements CollectiveGroup {
     @Override
     public Journal journal() {
         return journal;
+    }
+
+    @Override
+    public long waitedNs() {
+        return world.waitedNs() + replica.waitedNs();
     }
 
     @Override

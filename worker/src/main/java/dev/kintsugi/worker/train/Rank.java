@@ -138,7 +138,7 @@ final class Rank implements CoordinatorLink.Pulse {
                 CheckpointWriter writer = new CheckpointWriter(settings.outputDir(), plan, arguments.rank());
                 Checkpoints saves = new Checkpoints(writer, group, link)) {
             checkpoints = saves;
-            var units = new UnshardedUnits(plan, group, dtype);
+            var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var model = new Llama(config, settings.length(), dtype, tables);
             var clock = new PhaseClock();
             var interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, arena, settings.batch(), settings.length(), dtype,

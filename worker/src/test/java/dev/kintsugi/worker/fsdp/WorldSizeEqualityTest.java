@@ -98,7 +98,7 @@ class WorldSizeEqualityTest {
                 Duration.ofSeconds(30)), plan.sharding(), GroupConfig.Transport.SHM);
         try (group; var tensors = new RankTensors(plan, rank); Arena tables = Arena.ofShared();
                 StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, dtype, checkpointing, 0))) {
-            var units = new UnshardedUnits(plan, group, dtype);
+            var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var interpreter = new RoundInterpreter(plan, group, units, tensors, new Llama(config, LENGTH, dtype, tables), kernels, arena,
                     BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
             for (UnitPlan unit : plan.units()) {
@@ -123,6 +123,7 @@ class WorldSizeEqualityTest {
             fill(interpreter, new Random(1000L * step + m), plan.model().config().vocabSize());
             loss.add(interpreter.run(1.0 / (MICROBATCHES * BATCH * (LENGTH - 1))));
         }
+        interpreter.end();
         ExactSum squared = norm.squared(plan, rank, tensors.gradients());
         var losses = new ExactSum();
         var squares = new ExactSum();
@@ -157,13 +158,13 @@ class WorldSizeEqualityTest {
     }
 
     private static List<Float> weights(ShardPlan plan, CollectiveGroup group, RankTensors tensors) {
-        var whole = new UnshardedUnits(plan, group, DType.F32);
+        var whole = group.gatherBuffer("whole", plan.units().stream().mapToLong(UnitPlan::unshardedNumel).max().orElseThrow(), DType.F32);
         var weights = new ArrayList<Float>();
         for (UnitPlan unit : plan.units()) {
-            group.allGather(unit, tensors.state().parameters().get(unit.index()), whole.gatherSlot(unit));
+            group.allGather(unit, tensors.state().parameters().get(unit.index()), whole);
             for (ParameterPlan p : unit.parameters()) {
                 for (long i = 0; i < p.spec().numel(); i++) {
-                    weights.add(whole.gatherSlot(unit).segment().getAtIndex(ValueLayout.JAVA_FLOAT, p.unshardedOffset() + i));
+                    weights.add(whole.segment().getAtIndex(ValueLayout.JAVA_FLOAT, p.unshardedOffset() + i));
                 }
             }
         }
