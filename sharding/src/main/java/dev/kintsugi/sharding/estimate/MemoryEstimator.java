@@ -12,7 +12,8 @@ import java.util.List;
 /// ```
 /// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    D head size
 /// master weights 4P   gradients 4P   moments 8P   checkpoint snapshot 12P (weights and moments, written in the background)
-/// unsharded slots: two that units rotate through, in the compute dtype, one f32 for gradients (and one of each for a tied embedding)
+/// unsharded slots, BufferPlan: one of the size of embedding and head and two of a block, in the compute dtype; of f32 gradients
+/// one of the larger size and one of a block (two if the embedding is tied)
 /// rotary tables 4 T D   step arena: ActivationEstimate
 /// ```
 public final class MemoryEstimator {

@@ -8,8 +8,12 @@ import java.util.List;
 
 /// Which buffer each unit is gathered into, and which one its gradient is made in.
 ///
-/// Two gather slots rotate over the units (unit i uses slot i mod 2), and one gradient slot serves them all. A tied embedding
-/// outlives the rotation, so it has a gather and a gradient slot of its own.
+/// Embedding and head are large and never needed at once: gather slot 0 is theirs. Blocks rotate through slots 1 and 2, so one is
+/// gathered while the other is computed with.
+///
+/// Gradients rotate through two slots, so that one is read by the other ranks while the next is made. Slot 0 holds the embedding's, the
+/// head's and, from the last block but one, every other block's; slot 1, of a block's size, the rest. A tied embedding's
+/// gradient is begun by the head and ended by the last backward: slot 0 is then its own, and blocks rotate through 1 and 2.
 ///
 /// @param gatherSlotNumel elements of each gather slot
 /// @param gradientSlotNumel elements of each gradient slot
@@ -25,12 +29,15 @@ public record BufferPlan(List<Long> gatherSlotNumel, List<Long> gradientSlotNume
 
     public static BufferPlan of(ShardPlan plan) {
         boolean tied = plan.units().getLast().spec().kind() != UnitSpec.Kind.HEAD;
+        int lastBlock = plan.units().size() - (tied ? 1 : 2);
         var gatherSlot = new ArrayList<Integer>();
         var gradientSlot = new ArrayList<Integer>();
         for (UnitPlan unit : plan.units()) {
-            boolean ownSlot = tied && unit.index() == 0;
-            gatherSlot.add(ownSlot ? 2 : unit.index() % 2);
-            gradientSlot.add(ownSlot ? 1 : 0);
+            int turn = (lastBlock - unit.index()) % 2;          // backward begins with the last block
+            boolean block = unit.index() >= 1 && unit.index() <= lastBlock;
+            gatherSlot.add(block ? 1 + turn : 0);
+            if (!block) { gradientSlot.add(0); }
+            else { gradientSlot.add(tied ? 1 + turn : 1 - turn); }
         }
         return new BufferPlan(slotSizes(plan, gatherSlot), slotSizes(plan, gradientSlot), gatherSlot, gradientSlot);
     }

@@ -1,17 +1,25 @@
 package dev.kintsugi.sharding.program;
 
 /// One instruction of the step program. Units are named by their index in the plan.
+///
+/// Collectives come in two instructions, so that they go on while the rank computes: one begins and never waits, the other waits.
 public sealed interface Instruction {
     int unit();
 
-    /// All-gather the unit's parameters into its slot.
+    /// Begin to all-gather the unit's parameters into its slot. This rank does not use what the slot held any more.
     record Unshard(int unit) implements Instruction {}
+
+    /// Wait until every rank's rows of the unit are in its slot.
+    record AwaitUnshard(int unit) implements Instruction {}
 
     /// Run the unit forward; a recording is kept for backward.
     record Forward(int unit) implements Instruction {}
 
-    /// The unit's unsharded copy is not needed any more; its slot may be used by another unit.
+    /// This rank is done with the unit's unsharded copy; its slot may be used by another unit once all ranks are.
     record Reshard(int unit) implements Instruction {}
+
+    /// Wait until every rank has read what the unit's gradient slot held before.
+    record ClaimGradient(int unit) implements Instruction {}
 
     /// Final norm, head and loss, forward and backward in one, with the parameters of `unit`.
     record Loss(int unit) implements Instruction {}
@@ -19,6 +27,9 @@ public sealed interface Instruction {
     /// Run the unit backward: its unsharded gradient is complete afterwards.
     record Backward(int unit) implements Instruction {}
 
-    /// Add all ranks' gradients of the unit, in rank order, to each owner's accumulator.
+    /// Offer this rank's gradient of the unit to the owners of its rows. Nobody writes it until the slot is claimed again.
     record ReduceScatter(int unit) implements Instruction {}
+
+    /// Wait until all ranks' gradients of this rank's rows of the unit are added, in rank order, to its accumulator.
+    record AwaitReduceScatter(int unit) implements Instruction {}
 }

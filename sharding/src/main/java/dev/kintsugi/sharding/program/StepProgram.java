@@ -2,7 +2,10 @@ package dev.kintsugi.sharding.program;
 
 import dev.kintsugi.sharding.architecture.UnitSpec;
 import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.program.Instruction.AwaitReduceScatter;
+import dev.kintsugi.sharding.program.Instruction.AwaitUnshard;
 import dev.kintsugi.sharding.program.Instruction.Backward;
+import dev.kintsugi.sharding.program.Instruction.ClaimGradient;
 import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
 import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
@@ -14,8 +17,9 @@ import java.util.List;
 /// What a rank does for one micro-batch, as a value: the worker runs it, the estimator adds it up, tests assert on it.
 ///
 /// A step is `microbatches / worldSize` rounds of it, then the gradient norm, then the update of the rank's own shards.
-/// The next unit is unsharded before the present one computes (prefetch), so at most two blocks are unsharded at once. The last
-/// block stays unsharded across the loss: its backward comes next.
+/// The next unit's gather begins before the present one computes, and is awaited after; a unit's reduce-scatter begins after its
+/// backward and is awaited after the next unit's. So a rank may fall behind the others by about a unit without any of them waiting.
+/// At most two blocks are unsharded at once, and two gradients held. The last block stays unsharded across the loss: its backward comes next.
 public record StepProgram(List<Instruction> round) {
     public StepProgram {
         round = List.copyOf(round);
@@ -28,25 +32,50 @@ public record StepProgram(List<Instruction> round) {
         int last = plan.units().size() - (tied ? 1 : 2);     // blocks are units first .. last
         int head = tied ? 0 : last + 1;
         var round = new ArrayList<Instruction>();
+        forward(round, last, head);
+        round.add(new ClaimGradient(head));
+        round.add(new Loss(head));
+        round.add(new Reshard(head));
+        int scattering = -1;                                // begun, not awaited
+        if (!tied) {
+            round.add(new ReduceScatter(head));
+            scattering = head;
+        }
+        for (int unit = last; unit >= first; unit--) {
+            if (unit > first) { round.add(new Unshard(unit - 1)); }
+            if (unit < last) { round.add(new AwaitUnshard(unit)); }
+            backward(round, unit, scattering);
+            scattering = unit;
+        }
+        // The embedding's backward is short and its slot may hold the first block's gradient: nothing to overlap.
+        round.add(new AwaitReduceScatter(scattering));
+        if (!tied) { round.add(new ClaimGradient(0)); }
+        round.add(new Backward(0));
+        round.add(new ReduceScatter(0));
+        round.add(new AwaitReduceScatter(0));
+        return new StepProgram(round);
+    }
+
+    private static void forward(List<Instruction> round, int last, int head) {
+        boolean tied = head == 0;
         round.add(new Unshard(0));
         for (int unit = 0; unit <= last; unit++) {
             if (unit < last) { round.add(new Unshard(unit + 1)); }
             else if (!tied) { round.add(new Unshard(head)); }
+            round.add(new AwaitUnshard(unit));
             round.add(new Forward(unit));
-            boolean neededAgainSoon = unit == last || unit == 0 && tied;
+            boolean neededAgainSoon = unit == last || unit == head;
             if (!neededAgainSoon) { round.add(new Reshard(unit)); }
         }
-        round.add(new Loss(head));
-        round.add(new Reshard(head));
-        if (!tied) { round.add(new ReduceScatter(head)); }
-        for (int unit = last; unit >= first; unit--) {
-            if (unit > first) { round.add(new Unshard(unit - 1)); }
-            round.add(new Backward(unit));
-            round.add(new Reshard(unit));
-            round.add(new ReduceScatter(unit));
-        }
-        round.add(new Backward(0));
-        round.add(new ReduceScatter(0));
-        return new StepProgram(round);
+        if (!tied) { round.add(new AwaitUnshard(head)); }
+    }
+
+    /// @param scattering the unit whose reduce-scatter has begun, or -1
+    private static void backward(List<Instruction> round, int unit, int scattering) {
+        round.add(new ClaimGradient(unit));
+        round.add(new Backward(unit));
+        round.add(new Reshard(unit));
+        round.add(new ReduceScatter(unit));
+        if (scattering >= 0) { round.add(new AwaitReduceScatter(scattering)); }
     }
 }

@@ -8,7 +8,10 @@ import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.architecture.UnitSpec;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.program.Instruction.AwaitReduceScatter;
+import dev.kintsugi.sharding.program.Instruction.AwaitUnshard;
 import dev.kintsugi.sharding.program.Instruction.Backward;
+import dev.kintsugi.sharding.program.Instruction.ClaimGradient;
 import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
 import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
@@ -19,6 +22,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -29,38 +33,97 @@ class StepProgramPropertyTest {
         ShardPlan plan = plan(layers, tied, worldSize);
         BufferPlan buffers = BufferPlan.of(plan);
         Map<Integer, Integer> slotHolds = new HashMap<>();
+        var begun = new HashSet<Integer>();
         var unsharded = new HashSet<Integer>();
         for (Instruction i : StepProgram.fullShard(plan).round()) {
             switch (i) {
                 case Unshard(int u) -> {
                     Integer before = slotHolds.put(buffers.gatherSlot().get(u), u);
-                    assertThat(before == null || !unsharded.contains(before)).as("%s overwrites %s", i, before).isTrue();
-                    assertThat(unsharded.add(u)).as("%s twice", i).isTrue();
+                    assertThat(before == null || !unsharded.contains(before) && !begun.contains(before)).as("%s overwrites %s", i, before).isTrue();
+                    assertThat(!unsharded.contains(u) && begun.add(u)).as("%s twice", i).isTrue();
                     assertThat(buffers.gatherSlotNumel().get(buffers.gatherSlot().get(u)))
                             .isGreaterThanOrEqualTo(plan.units().get(u).unshardedNumel());
+                }
+                case AwaitUnshard(int u) -> {
+                    assertThat(begun.remove(u)).as("%s has begun", i).isTrue();
+                    unsharded.add(u);
                 }
                 case Forward(int u) -> assertThat(unsharded).contains(u);
                 case Loss(int u) -> assertThat(unsharded).contains(u);
                 case Backward(int u) -> assertThat(u == 0 || unsharded.contains(u)).isTrue();
                 case Reshard(int u) -> assertThat(unsharded.remove(u)).as("%s of what is not unsharded", i).isTrue();
-                case ReduceScatter _ -> { }
+                case ClaimGradient _, ReduceScatter _, AwaitReduceScatter _ -> { }
             }
         }
         assertThat(unsharded).isEmpty();
+        assertThat(begun).isEmpty();
     }
 
     @ParameterizedTest
-    @CsvSource({"1, false", "4, false", "1, true", "4, true"})
-    void shouldReduceEveryUnitOnceAfterItsLastGradient(int layers, boolean tied) {
+    @CsvSource({"1, false", "4, false", "5, false", "1, true", "4, true", "5, true"})
+    void shouldMakeGradientsOnlyInSlotsThatAreClaimedAndReduceEachOnce(int layers, boolean tied) {
         ShardPlan plan = plan(layers, tied, 2);
+        BufferPlan buffers = BufferPlan.of(plan);
+        Map<Integer, Integer> slotHolds = new HashMap<>();
         List<Integer> reduced = new ArrayList<>();
+        var scattering = new HashSet<Integer>();
         for (Instruction i : StepProgram.fullShard(plan).round()) {
-            if (i instanceof ReduceScatter(int u)) { reduced.add(u); }
-            if (i instanceof Backward(int u)) { assertThat(reduced).doesNotContain(u); }
-            if (i instanceof Loss(int u)) { assertThat(reduced).doesNotContain(u); }
+            int slot = buffers.gradientSlot().get(i.unit());
+            switch (i) {
+                case ClaimGradient(int u) -> {
+                    Integer before = slotHolds.put(slot, u);
+                    assertThat(before == null || reduced.contains(before)).as("%s overwrites %s", i, before).isTrue();
+                    assertThat(buffers.gradientSlotNumel().get(slot)).isGreaterThanOrEqualTo(plan.units().get(u).unshardedNumel());
+                }
+                case Loss(int u) -> assertThat(slotHolds.get(slot)).isEqualTo(u);
+                case Backward(int u) -> assertThat(slotHolds.get(slot)).isEqualTo(u);
+                case ReduceScatter(int u) -> {
+                    assertThat(slotHolds.get(slot)).isEqualTo(u);
+                    assertThat(!reduced.contains(u) && scattering.add(u)).as("%s twice", i).isTrue();
+                }
+                case AwaitReduceScatter(int u) -> {
+                    assertThat(scattering.remove(u)).as("%s has begun", i).isTrue();
+                    reduced.add(u);
+                }
+                case Unshard _, AwaitUnshard _, Forward _, Reshard _ -> { }
+            }
         }
+        assertThat(scattering).isEmpty();
         assertThat(reduced).doesNotHaveDuplicates().hasSize(plan.units().size());
         assertThat(plan.units().stream().filter(u -> u.spec().kind() == UnitSpec.Kind.HEAD).count()).isEqualTo(tied ? 0 : 1);
+    }
+
+    /// Between a collective's two instructions lies a unit's computation, but where there is none left.
+    @ParameterizedTest
+    @CsvSource({"4, false", "5, true"})
+    void shouldComputeBetweenTheBeginningOfACollectiveAndItsEnd(int layers, boolean tied) {
+        List<Instruction> round = StepProgram.fullShard(plan(layers, tied, 2)).round();
+        for (int u = 1; u <= layers; u++) {
+            assertThat(between(round, new Unshard(u), new AwaitUnshard(u))).hasAtLeastOneElementOfType(Forward.class);
+            if (u > 1) { assertThat(between(round, new ReduceScatter(u), new AwaitReduceScatter(u))).contains(new Backward(u - 1)); }
+        }
+        for (int u = 1; u < layers; u++) { assertThat(round).containsSubsequence(new Unshard(u), new Backward(u + 1), new AwaitUnshard(u), new Backward(u)); }
+        if (!tied) {
+            int head = layers + 1;
+            assertThat(between(round, new Unshard(head), new AwaitUnshard(head))).contains(new Forward(layers));
+            assertThat(between(round, new ReduceScatter(head), new AwaitReduceScatter(head))).contains(new Backward(layers));
+        }
+    }
+
+    private static List<Instruction> between(List<Instruction> round, Instruction first, Instruction last) {
+        return round.subList(round.indexOf(first), round.indexOf(last));
+    }
+
+    /// Only one gather and one gradient slot have the size of an embedding.
+    @Test
+    void shouldHoldTheSecondGradientInASlotOfABlocksSize() {
+        var config = new LlamaConfig(24, 40, 4, 4, 2, 6, 32_000, 64, 1e-6, 10000, new RopeScaling.None(), false, false, false, 0.02);
+        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), 2);
+        long embedding = plan.units().getFirst().unshardedNumel();
+        long head = plan.units().getLast().unshardedNumel();
+        long block = plan.units().get(1).unshardedNumel();
+        assertThat(BufferPlan.of(plan).gatherSlotNumel()).containsExactly(Math.max(head, embedding), block, block);
+        assertThat(BufferPlan.of(plan).gradientSlotNumel()).containsExactly(Math.max(head, embedding), block);
     }
 
     private static ShardPlan plan(int layers, boolean tied, int worldSize) {

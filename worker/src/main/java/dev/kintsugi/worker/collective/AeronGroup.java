@@ -22,6 +22,7 @@ final class AeronGroup implements CollectiveGroup {
     private final GroupConfig config;
     private final Arena groupArena = Arena.ofShared();
     private final CallLog calls = new CallLog();
+    private final Call call = new Call();
     private final UnitRowsCache rows;
     private final AeronStreams streams;
     private final AeronPump pump;
@@ -41,15 +42,15 @@ final class AeronGroup implements CollectiveGroup {
             sends.add(DirectSchedule.sends(c, config.rank(), config.worldSize()));
             receives.add(DirectSchedule.receives(c, config.rank(), config.worldSize()));
         }
-        calls.enter(Kind.OPEN, "group");
-        streams = new AeronStreams(config, settings, calls);
+        calls.enter(call, Kind.OPEN, "group");
+        streams = new AeronStreams(config, settings, calls, call);
         try {
             var patience = new Patience(config.timeout(), config.worldSize() + 1);       // the media driver needs a processor too
-            pump = new AeronPump(streams, calls, patience);
+            pump = new AeronPump(streams, call, patience);
             turns = new ReduceTurns(config.worldSize(), (long) WINDOW_MESSAGES * streams.payloadBytes());
-            streams.connect(patience, calls);
+            streams.connect(patience, call);
             swap(new byte[0]);
-            calls.leave();
+            calls.leave(call);
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -77,10 +78,10 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     private LocalBuffer allocate(String name, long numel, DType dtype) {
-        calls.enter(Kind.ALLOCATE, name);
+        calls.enter(call, Kind.ALLOCATE, name);
         var buffer = LocalBuffer.allocate(groupArena, numel, dtype);
         allocatedBytes += numel * dtype.bytes();
-        calls.leave();
+        calls.leave(call);
         return buffer;
     }
 
@@ -90,11 +91,11 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     @Override
-    public void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
+    public void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = into.segment();
         UnitRowsCache.check(unit, table, rank(), shard, unsharded, into.dtype());
-        calls.enter(Kind.ALL_GATHER, unit.name(), unit.index());
+        calls.enter(call, Kind.ALL_GATHER, unit);
         rows.place(unit, rank(), shard, into);
         int size = into.dtype().bytes();
         sendRows(table, Collective.ALL_GATHER, unsharded, size);
@@ -104,15 +105,15 @@ final class AeronGroup implements CollectiveGroup {
                             unsharded, size * unshardedOffset, size * numel)));
         }
         pump.run();
-        calls.leave();
+        calls.leave(call);
     }
 
     @Override
-    public void reduceScatter(UnitPlan unit, GradientBuffer gradient, MemorySegment accumulator) {
+    public void beginReduceScatter(UnitPlan unit, GradientBuffer gradient, MemorySegment accumulator) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = gradient.segment();
         UnitRowsCache.check(unit, table, rank(), accumulator, unsharded, DType.F32);
-        calls.enter(Kind.REDUCE_SCATTER, unit.name(), unit.index());
+        calls.enter(call, Kind.REDUCE_SCATTER, unit);
         sendRows(table, Collective.REDUCE_SCATTER, unsharded, DType.F32.bytes());
         for (Transfer t : receives.get(Collective.REDUCE_SCATTER.ordinal())) {
             streams.from(t.from()).begin(4 * table.shardNumel(rank()),
@@ -120,7 +121,7 @@ final class AeronGroup implements CollectiveGroup {
         }
         turns.begin(4 * table.shardNumel(rank()));
         pump.run(() -> reduce(table, unsharded, accumulator), turns::isDone, turns::source);
-        calls.leave();
+        calls.leave(call);
     }
 
     /// Does the turns whose contribution is there.
@@ -142,11 +143,36 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     @Override
+    public void awaitAllGather(GatherBuffer into) {
+        // Was complete when it began.
+    }
+
+    @Override
+    public void release(GatherBuffer buffer) {
+        // It is this rank's own.
+    }
+
+    @Override
+    public void claim(GradientBuffer buffer) {
+        // It is this rank's own, and all of it was sent.
+    }
+
+    @Override
+    public void awaitReduceScatter(GradientBuffer from) {
+        // Was complete when it began.
+    }
+
+    @Override
+    public long waitedNs() {
+        return 0;
+    }
+
+    @Override
     public void scatter(UnitPlan unit, GradientBuffer buffer, MemorySegment shard) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = buffer.segment();
         UnitRowsCache.check(unit, table, rank(), shard, unsharded, DType.F32);
-        calls.enter(Kind.SCATTER, unit.name(), unit.index());
+        calls.enter(call, Kind.SCATTER, unit);
         sendRows(table, Collective.SCATTER, unsharded, DType.F32.bytes());
         for (Transfer t : receives.get(Collective.SCATTER.ordinal())) {
             streams.from(t.from()).begin(4 * table.shardNumel(rank()),
@@ -154,7 +180,7 @@ final class AeronGroup implements CollectiveGroup {
         }
         if (rank() == 0) { rows.take(unit, rank(), unsharded, shard); }
         pump.run();
-        calls.leave();
+        calls.leave(call);
     }
 
     /// Begins to send peers rows of an unsharded buffer whose elements have `size` bytes, in the order of the shard that they belong to.
@@ -171,17 +197,17 @@ final class AeronGroup implements CollectiveGroup {
         if (mine.length > EXCHANGE_BYTES_MAX) {
             throw new IllegalArgumentException("exchange %s: %d bytes; at most %d".formatted(what, mine.length, EXCHANGE_BYTES_MAX));
         }
-        calls.enter(Kind.EXCHANGE, what);
+        calls.enter(call, Kind.EXCHANGE, what);
         List<byte[]> all = swap(mine);
-        calls.leave();
+        calls.leave(call);
         return all;
     }
 
     @Override
     public void barrier(String what) {
-        calls.enter(Kind.BARRIER, what);
+        calls.enter(call, Kind.BARRIER, what);
         swap(new byte[0]);
-        calls.leave();
+        calls.leave(call);
     }
 
     private List<byte[]> swap(byte[] mine) {

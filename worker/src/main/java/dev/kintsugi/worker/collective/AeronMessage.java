@@ -27,7 +27,7 @@ final class AeronMessage {
         return (maxPayloadLength - HEADER_BYTES) / 64 * 64;
     }
 
-    static void write(long at, GroupConfig config, CallLog call, long offset, long total, int payloadBytes) {
+    static void write(long at, GroupConfig config, Call call, long offset, long total, int payloadBytes) {
         MEMORY.set(LONG, at, config.jobHash());
         MEMORY.set(LONG, at + 8, config.generation());
         MEMORY.set(LONG, at + 16, call.step());
@@ -44,13 +44,13 @@ final class AeronMessage {
         return length >= HEADER_BYTES && MEMORY.get(LONG, at) == config.jobHash() && MEMORY.get(LONG, at + 8) == config.generation();
     }
 
-    static boolean isOfCall(long at, CallLog call) {
+    static boolean isOfCall(long at, Call call) {
         return MEMORY.get(LONG, at + 16) == call.step() && sequence(at) == call.sequence() && kind(at) == call.kind().ordinal()
                 && unitKey(at) == call.unitKey();
     }
 
-    static String describe(long at, CallLog call) {
-        return call.describe(Kind.of(kind(at)), unitKey(at), sequence(at)) + " of step " + MEMORY.get(LONG, at + 16);
+    static String describe(long at, CallLog calls) {
+        return calls.describe(Kind.of(kind(at)), unitKey(at), sequence(at)) + " of step " + MEMORY.get(LONG, at + 16);
     }
 
     private static long sequence(long at) {

@@ -10,13 +10,13 @@ final class AeronPump {
     private static final int NOBODY = -1;
 
     private final AeronStreams streams;
-    private final CallLog calls;
+    private final Call call;
     private final Patience patience;
     private final Incoming[] sources;
 
-    AeronPump(AeronStreams streams, CallLog calls, Patience patience) {
+    AeronPump(AeronStreams streams, Call call, Patience patience) {
         this.streams = streams;
-        this.calls = calls;
+        this.call = call;
         this.patience = patience;
         this.sources = streams.sources().toArray(Incoming[]::new);
     }
@@ -85,7 +85,7 @@ final class AeronPump {
         for (Outgoing o : streams.outgoing()) {
             if (!o.isDone()) { append(who, o.describe()); }
         }
-        return new CollectiveTimeoutException("%s: %.1f s late, no progress for %.1f s: %s".formatted(calls.describe(), calls.secondsInside(),
+        return new CollectiveTimeoutException("%s: %.1f s late, no progress for %.1f s: %s".formatted(call.describe(), call.secondsInside(),
                 patience.timeoutSeconds(), who));
     }
 

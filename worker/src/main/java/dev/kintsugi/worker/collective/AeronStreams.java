@@ -20,7 +20,7 @@ final class AeronStreams implements AutoCloseable {
     private final List<Outgoing> outgoing = new ArrayList<>();      // rank + 1, rank + 2, ... around the circle
     private final List<Incoming> incoming = new ArrayList<>();      // by rank; null at this rank's place
 
-    AeronStreams(GroupConfig config, AeronSettings settings, CallLog calls) {
+    AeronStreams(GroupConfig config, AeronSettings settings, CallLog calls, Call call) {
         this.config = config;
         try {
             aeron = Aeron.connect(new Aeron.Context().aeronDirectoryName(config.aeronDirectory().toString())
@@ -31,7 +31,7 @@ final class AeronStreams implements AutoCloseable {
                     config.aeronDirectory(), e.getMessage()), e);
         }
         try {
-            open(settings, calls);
+            open(settings, calls, call);
         } catch (AeronException e) {
             aeron.close();
             throw new WorldException("media_driver", "aeron: rank %d cannot open its streams on %s: %s".formatted(config.rank(),
@@ -39,7 +39,7 @@ final class AeronStreams implements AutoCloseable {
         }
     }
 
-    private void open(AeronSettings settings, CallLog calls) {
+    private void open(AeronSettings settings, CallLog calls, Call call) {
         String own = new ChannelUriStringBuilder().media("udp").endpoint(config.dataEndpoints().get(config.rank())).build();
         int payloadBytes = 0;
         for (int i = 1; i < config.worldSize(); i++) {
@@ -48,11 +48,11 @@ final class AeronStreams implements AutoCloseable {
                     .termLength(settings.termBytes()).mtu(settings.mtuBytes()).sparse(true).build();
             var publication = aeron.addExclusivePublication(channel, streamOf(config.rank()));
             payloadBytes = AeronMessage.payloadBytes(publication.maxPayloadLength());
-            outgoing.add(new Outgoing(peer, publication, config, calls));
+            outgoing.add(new Outgoing(peer, publication, config, call));
         }
         for (int peer = 0; peer < config.worldSize(); peer++) {
             incoming.add(peer == config.rank() ? null
-                    : new Incoming(peer, aeron.addSubscription(own, streamOf(peer)), config, calls, payloadBytes));
+                    : new Incoming(peer, aeron.addSubscription(own, streamOf(peer)), config, calls, call, payloadBytes));
         }
     }
 
@@ -62,12 +62,12 @@ final class AeronStreams implements AutoCloseable {
     }
 
     /// Waits until all streams are connected.
-    void connect(Patience patience, CallLog calls) {
+    void connect(Patience patience, Call call) {
         patience.progressed();
         while (!isConnected()) {
             check();
             if (!patience.rest()) {
-                throw new CollectiveTimeoutException("%s: %.1f s late, not connected to%s".formatted(calls.describe(), calls.secondsInside(), unconnected()));
+                throw new CollectiveTimeoutException("%s: %.1f s late, not connected to%s".formatted(call.describe(), call.secondsInside(), unconnected()));
             }
         }
     }

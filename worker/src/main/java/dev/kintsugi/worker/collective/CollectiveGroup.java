@@ -8,10 +8,11 @@ import java.util.List;
 /// The ranks of one generation of a job, moving shards between them. Shards and gradients are f32; weights are gathered as f32, or rounded to
 /// bf16 on the way.
 ///
-/// Every rank calls the same collectives in the same order, from one thread. Each call is complete when it returns. Each carries
-/// (generation, step, sequence, kind, unit); a message of another generation is refused, never mixed in. A call that makes no
-/// progress for the group's timeout throws [CollectiveTimeoutException], which names the late rank; a peer known to be gone
-/// is a [PeerLostException].
+/// Every rank calls the same collectives in the same order, from one thread. An all-gather and a reduce-scatter come in two calls, so
+/// that they go on while the rank computes: one begins and never waits for another rank, the other waits for the end; one may be in flight for
+/// each buffer. Every other call is complete when it returns. Each carries (generation, step, sequence, kind, unit); a message of another
+/// generation is refused, never mixed in. A wait without progress for the group's timeout throws [CollectiveTimeoutException], which
+/// names the late rank; a peer known to be gone is a [PeerLostException].
 ///
 /// The group allocates the communication buffers, so that it can place them: over shared memory all ranks of a host see the same
 /// gather buffer, and each other's gradient buffers.
@@ -33,13 +34,43 @@ public interface CollectiveGroup extends AutoCloseable {
     /// The step that the journal records for the calls that follow.
     void enterStep(long step);
 
-    /// Brings every rank's rows of `unit` into `into`, in its dtype, laid out as the plan says. `shard` is this rank's shard of the unit, f32.
-    /// Nobody may be reading `into` any more: the call begins by waiting for all ranks.
-    void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into);
+    /// Begins to bring every rank's rows of `unit` into `into`, in its dtype, laid out as the plan says. What `into` holds is not used by this
+    /// rank any more, and is overwritten once no rank uses it.
+    ///
+    /// @param shard this rank's shard of the unit, f32; borrowed until [#awaitAllGather] returns
+    void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into);
 
-    /// Adds the ranks' gradients of this rank's rows to `accumulator` (laid out like the shard), in rank order 0, 1, 2 ...:
-    /// `acc = ((acc + g0) + g1) + ...`, each addition rounded to f32. On return `from` may be overwritten.
-    void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator);
+    /// Returns when all rows are there. They stay until this rank calls [#release] or gathers into the buffer again.
+    void awaitAllGather(GatherBuffer into);
+
+    /// This rank does not use what the buffer holds any more. Saying so early lets others begin to overwrite it.
+    void release(GatherBuffer buffer);
+
+    /// Both halves at once.
+    default void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
+        beginAllGather(unit, shard, into);
+        awaitAllGather(into);
+    }
+
+    /// Returns when nobody reads what this rank's buffer holds: it may be written.
+    void claim(GradientBuffer buffer);
+
+    /// Begins to add the ranks' gradients of this rank's rows to `accumulator` (laid out like the shard), in rank order 0, 1, 2 ...:
+    /// `acc = ((acc + g0) + g1) + ...`, each addition rounded to f32.
+    ///
+    /// @param from complete, and not written until the buffer is claimed again
+    /// @param accumulator not touched until [#awaitReduceScatter] returns
+    void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator);
+
+    /// Returns when the accumulator is complete. Other ranks may still be reading the buffer.
+    void awaitReduceScatter(GradientBuffer from);
+
+    /// Both halves and [#claim] at once: on return `from` may be overwritten.
+    default void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
+        beginReduceScatter(unit, from, accumulator);
+        awaitReduceScatter(from);
+        claim(from);
+    }
 
     /// Gives every rank its rows of a unit that rank 0 has put into its `from` (unsharded layout, f32).
     void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard);
@@ -51,6 +82,9 @@ public interface CollectiveGroup extends AutoCloseable {
 
     /// The last collectives entered and left; safe to call from any thread.
     Journal journal();
+
+    /// Nanoseconds that this rank has spent waiting for others so far, in all calls.
+    long waitedNs();
 
     /// Bytes of tensor memory this rank has taken from the group: each rank's own gradient buffers, and the gather buffers
     /// (over shared memory counted whole on each rank, though a host holds one copy).

@@ -14,6 +14,7 @@ final class Incoming {
     private final Subscription subscription;
     private final GroupConfig config;
     private final CallLog calls;
+    private final Call call;
     private final int payloadBytes;
     private final FragmentHandler handler = this::onMessage;
 
@@ -28,11 +29,12 @@ final class Incoming {
         void accept(long from, long to, long address);
     }
 
-    Incoming(int peer, Subscription subscription, GroupConfig config, CallLog calls, int payloadBytes) {
+    Incoming(int peer, Subscription subscription, GroupConfig config, CallLog calls, Call call, int payloadBytes) {
         this.peer = peer;
         this.subscription = subscription;
         this.config = config;
         this.calls = calls;
+        this.call = call;
         this.payloadBytes = payloadBytes;
     }
 
@@ -96,12 +98,12 @@ final class Incoming {
         if (!AeronMessage.isOfGroup(at, length, config)) { return; }
         int bytes = AeronMessage.payloadBytes(at);
         if (total == UNKNOWN) { total = AeronMessage.total(at); }
-        if (!AeronMessage.isOfCall(at, calls) || AeronMessage.offset(at) != offset || AeronMessage.total(at) != total
+        if (!AeronMessage.isOfCall(at, call) || AeronMessage.offset(at) != offset || AeronMessage.total(at) != total
                 || length < AeronMessage.HEADER_BYTES + bytes) {
             throw new AssertionError(
                     "rank %d sent %s, offset %d of %d bytes, while rank %d is in %s at %d of %d: ranks must make the same calls in the same order"
                             .formatted(peer, AeronMessage.describe(at, calls), AeronMessage.offset(at), AeronMessage.total(at), config.rank(),
-                                    calls.describe(), offset, total));
+                                    call.describe(), offset, total));
         }
         sink.accept(offset, offset + bytes, at + AeronMessage.HEADER_BYTES);
         offset += bytes;
@@ -111,7 +113,7 @@ final class Incoming {
     void checkAlive() {
         boolean connected = isConnected();
         if (wasConnected && (!connected || hasEnded())) {
-            throw new PeerLostException("%s: rank %d has left the group, or is silent; %s".formatted(calls.describe(), peer, describe()));
+            throw new PeerLostException("%s: rank %d has left the group, or is silent; %s".formatted(call.describe(), peer, describe()));
         }
     }
 

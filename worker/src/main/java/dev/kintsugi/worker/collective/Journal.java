@@ -1,29 +1,53 @@
 package dev.kintsugi.worker.collective;
 
-import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.List;
 
-/// The last collectives this rank entered and left, for the question "who is late, and where". Thread-safe.
+/// The last collectives this rank entered and left, for the question "who is late, and where". Thread-safe. Several may be open: what
+/// has begun is left when its end has been awaited.
 public final class Journal {
     private static final int CAPACITY = 32;
 
-    private final ArrayDeque<Entry> entries = new ArrayDeque<>(CAPACITY);
+    // Entry i is at i mod CAPACITY of each.
+    private final long[] step = new long[CAPACITY];
+    private final long[] sequence = new long[CAPACITY];
+    private final String[] kind = new String[CAPACITY];
+    private final String[] unit = new String[CAPACITY];
+    private final long[] enteredNs = new long[CAPACITY];
+    private final long[] leftNs = new long[CAPACITY];
+    private long entered;
 
     /// @param leftNs 0 while inside
     public record Entry(long step, long sequence, String kind, String unit, long enteredNs, long leftNs) {}
 
-    synchronized void enter(long step, long sequence, String kind, String unit, long nowNs) {
-        if (entries.size() == CAPACITY) { entries.removeFirst(); }
-        entries.addLast(new Entry(step, sequence, kind, unit, nowNs, 0));
+    synchronized void enter(long newStep, long newSequence, String newKind, String newUnit, long nowNs) {
+        int at = (int) (entered++ % CAPACITY);
+        step[at] = newStep;
+        sequence[at] = newSequence;
+        kind[at] = newKind;
+        unit[at] = newUnit;
+        enteredNs[at] = nowNs;
+        leftNs[at] = 0;
     }
 
-    synchronized void leave(long nowNs) {
-        Entry e = entries.removeLast();
-        entries.addLast(new Entry(e.step, e.sequence, e.kind, e.unit, e.enteredNs, nowNs));
+    /// Does nothing if the entry is too old to be here.
+    synchronized void leave(long leftSequence, long nowNs) {
+        for (long i = entered - 1; i >= Math.max(0, entered - CAPACITY); i--) {
+            int at = (int) (i % CAPACITY);
+            if (sequence[at] == leftSequence) {
+                leftNs[at] = nowNs;
+                return;
+            }
+        }
     }
 
     /// Oldest first.
     public synchronized List<Entry> snapshot() {
+        var entries = new ArrayList<Entry>();
+        for (long i = Math.max(0, entered - CAPACITY); i < entered; i++) {
+            int at = (int) (i % CAPACITY);
+            entries.add(new Entry(step[at], sequence[at], kind[at], unit[at], enteredNs[at], leftNs[at]));
+        }
         return List.copyOf(entries);
     }
 }

@@ -10,7 +10,7 @@ final class Outgoing {
     private final int peer;
     private final ExclusivePublication publication;
     private final GroupConfig config;
-    private final CallLog calls;
+    private final Call call;
     private final int payloadBytes;
     private final BufferClaim claim = new BufferClaim();
 
@@ -24,11 +24,11 @@ final class Outgoing {
         void read(long from, long to, long address);
     }
 
-    Outgoing(int peer, ExclusivePublication publication, GroupConfig config, CallLog calls) {
+    Outgoing(int peer, ExclusivePublication publication, GroupConfig config, Call call) {
         this.peer = peer;
         this.publication = publication;
         this.config = config;
-        this.calls = calls;
+        this.call = call;
         this.payloadBytes = AeronMessage.payloadBytes(publication.maxPayloadLength());
     }
 
@@ -81,7 +81,7 @@ final class Outgoing {
             return false;
         }
         long at = claim.buffer().addressOffset() + claim.offset();
-        AeronMessage.write(at, config, calls, offset, total, length);
+        AeronMessage.write(at, config, call, offset, total, length);
         source.read(offset, offset + length, at + AeronMessage.HEADER_BYTES);
         claim.commit();
         offset += length;
@@ -93,7 +93,7 @@ final class Outgoing {
     private void checkUsable(long result) {
         if (result == Publication.CLOSED || result == Publication.MAX_POSITION_EXCEEDED) {
             throw new PeerLostException("%s: the stream to rank %d was closed (%s); the media driver in %s may have ended".formatted(
-                    calls.describe(), peer, Publication.errorString(result), config.aeronDirectory()));
+                    call.describe(), peer, Publication.errorString(result), config.aeronDirectory()));
         }
     }
 

@@ -5,29 +5,37 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.util.Optional;
 
-/// The shared control segment of a host's ranks: who has arrived at which barrier, in which collective, and small messages.
+/// The shared control segment of a host's ranks: which collectives each has entered, which barriers it has come to, how far it is with
+/// each shared buffer, and small messages.
 ///
 /// ```
 /// header   64 bytes    magic, job hash, generation, world size
-/// slot   256 bytes a rank, of which only that rank writes:
-///        +0 arrivals   +64 signature of odd and even arrivals   +80 progress   +88 state   +96 pid   +104 message length
+/// slot   4352 bytes a rank, of which only that rank writes:
+///        +0 arrivals at barriers   +8 calls entered   +16 progress   +24 state   +32 pid   +40 message length
+///        +64 signatures of the last 16 calls entered
+///        +256 one cache line for each of 64 buffers: +0 offered  +8 finished (see ShmUses)
 /// message 64 KiB a rank
 /// ```
 ///
-/// A barrier counts up and is never reset: a rank stores its arrival (release) and waits until every other's (acquire) has
-/// reached it. Nobody can be two barriers ahead of a rank that is still looking, so two signatures are enough.
+/// Counters only grow. A rank stores its own (release) after what it stands for, and waits until those of others (acquire) are
+/// what it needs.
 final class ShmControl {
     static final int MESSAGE_BYTES_MAX = 1 << 16;
+    static final int BUFFERS_MAX = 64;
 
     private static final long MAGIC = 0x4b494e5453554749L; // "KINTSUGI"
     private static final long HEADER_BYTES = 64;
-    private static final long SLOT_BYTES = 256;
     private static final long ARRIVALS = 0;
+    private static final long ENTERED = 8;
+    private static final long PROGRESS = 16;
+    private static final long STATE = 24;
+    private static final long PID = 32;
+    private static final long LENGTH = 40;
     private static final long SIGNATURES = 64;
-    private static final long PROGRESS = 80;
-    private static final long STATE = 88;
-    private static final long PID = 96;
-    private static final long LENGTH = 104;
+    private static final int SIGNATURES_KEPT = 16;
+    private static final long BUFFERS = 256;
+    private static final long LINE_BYTES = 64;
+    private static final long SLOT_BYTES = BUFFERS + BUFFERS_MAX * LINE_BYTES;
     private static final long CLOSED = 2;
     private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
 
@@ -63,26 +71,52 @@ final class ShmControl {
                 && memory.get(ValueLayout.JAVA_LONG, 24) == config.worldSize());
     }
 
+    /// Tells peers which call this rank is in.
+    void enter(Call call) {
+        LONG.setRelease(memory, slot(rank) + SIGNATURES + 8 * (call.sequence() % SIGNATURES_KEPT), call.signature());
+        setOwn(ENTERED, call.sequence() + 1);
+    }
+
     /// Announces that this rank has reached its next barrier.
-    void arrive(long signature) {
-        arrivals++;
-        LONG.setRelease(memory, slot(rank) + SIGNATURES + 8 * (arrivals & 1), signature);
-        setOwn(ARRIVALS, arrivals);
+    void arrive() {
+        setOwn(ARRIVALS, ++arrivals);
     }
 
     boolean hasArrived(int peer) {
         return get(peer, ARRIVALS) >= arrivals;
     }
 
-    /// What `peer` announced for the barrier this rank is at. Only after [#hasArrived].
-    long signatureHere(int peer) {
-        return get(peer, SIGNATURES + 8 * (arrivals & 1));
+    /// The call that `peer` entered with the number `sequence`; -1 if it has not yet, or long ago.
+    long signature(int peer, long sequence) {
+        if (get(peer, ENTERED) <= sequence) { return -1; }
+        long signature = get(peer, SIGNATURES + 8 * (sequence % SIGNATURES_KEPT));
+        return get(peer, ENTERED) < sequence + SIGNATURES_KEPT ? signature : -1;
     }
 
-    /// What `peer` announced last; -1 if nothing.
+    /// The call that `peer` entered last; -1 if none.
     long lastSignature(int peer) {
-        long count = get(peer, ARRIVALS);
-        return count == 0 ? -1 : get(peer, SIGNATURES + 8 * (count & 1));
+        long count = get(peer, ENTERED);
+        return count == 0 ? -1 : get(peer, SIGNATURES + 8 * ((count - 1) % SIGNATURES_KEPT));
+    }
+
+    long offered(int peer, int buffer) {
+        return get(peer, BUFFERS + buffer * LINE_BYTES);
+    }
+
+    /// This rank's rows, or its gradient, are there.
+    void offer(int buffer, long use) {
+        setOwn(BUFFERS + buffer * LINE_BYTES, use);
+        progressed();
+    }
+
+    long finished(int peer, int buffer) {
+        return get(peer, BUFFERS + buffer * LINE_BYTES + 8);
+    }
+
+    /// This rank will not look at what the buffer holds again.
+    void finish(int buffer, long use) {
+        setOwn(BUFFERS + buffer * LINE_BYTES + 8, use);
+        progressed();
     }
 
     /// Tells peers that this rank is at work, though it does not arrive yet.
@@ -90,11 +124,11 @@ final class ShmControl {
         setOwn(PROGRESS, ++progress);
     }
 
-    /// Changes whenever any rank arrives or progresses.
+    /// Changes whenever any rank enters a call, arrives or progresses.
     long activity() {
         long sum = 0;
         for (int r = 0; r < worldSize; r++) {
-            sum += get(r, ARRIVALS) + get(r, PROGRESS);
+            sum += get(r, ARRIVALS) + get(r, ENTERED) + get(r, PROGRESS);
         }
         return sum;
     }

@@ -2,7 +2,6 @@ package dev.kintsugi.worker.collective;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.UnitPlan;
-import dev.kintsugi.sharding.schedule.UnitRows;
 import dev.kintsugi.worker.failure.WorldException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -10,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// Ranks of one host. The unsharded buffer is one segment that all map, so an all-gather is each rank writing its own rows
-/// into place between two barriers: no copies. A reduce-scatter is each rank reading the others' gradient segments once.
+/// Ranks of one host. An unsharded buffer is one segment that all map ([SharedGather]), so an all-gather is each rank writing its own rows
+/// into place: no copies. A reduce-scatter is each rank reading the others' gradient segments once ([SharedGradient]). Neither needs a
+/// barrier: counters say who has come how far with each buffer ([ShmUses]).
 final class ShmGroup implements CollectiveGroup {
     private final GroupConfig config;
     private final Arena groupArena = Arena.ofShared();
@@ -19,7 +19,11 @@ final class ShmGroup implements CollectiveGroup {
     private final UnitRowsCache rows;
     private final ShmFiles files;
     private final ShmControl control;
-    private final ShmBarrier barrier;
+    private final ShmPeers peers;
+    private final Call call = new Call();           // of the calls that are complete when they return
+    private final List<SharedGather> gathers = new ArrayList<>();
+    private final List<SharedGradient> gradients = new ArrayList<>();
+    private int buffers;
     private long allocatedBytes;
 
     static ShmGroup open(GroupConfig config) {
@@ -33,12 +37,13 @@ final class ShmGroup implements CollectiveGroup {
         try {
             var patience = new Patience(config.timeout(), config.worldSize());
             String name = "control-" + config.generation();
-            calls.enter(Kind.OPEN, "group");
+            calls.enter(call, Kind.OPEN, "group");
             control = new ShmControl(mapControl(name, patience), config.rank(), config.worldSize());
-            barrier = new ShmBarrier(control, calls, patience, config);
-            barrier.await();
+            control.enter(call);
+            peers = new ShmPeers(control, calls, patience, config, this::poll);
+            peers.barrier(call);
             if (config.rank() == 0) { files.unlink(name); }
-            calls.leave();
+            calls.leave(call);
         } catch (RuntimeException | Error e) {
             groupArena.close();
             throw e;
@@ -74,7 +79,7 @@ final class ShmGroup implements CollectiveGroup {
     private void restOrGiveUp(Patience patience) {
         if (!patience.rest()) {
             throw new CollectiveTimeoutException(
-                    "%s: rank 0 has not made %s for %.1f s".formatted(calls.describe(), config.shmDirectory(),
+                    "%s: rank 0 has not made %s for %.1f s".formatted(call.describe(), config.shmDirectory(),
                             config.timeout().toMillis() / 1e3));
         }
     }
@@ -91,35 +96,39 @@ final class ShmGroup implements CollectiveGroup {
 
     @Override
     public GatherBuffer gatherBuffer(String name, long numel, DType dtype) {
-        calls.enter(Kind.ALLOCATE, name);
+        enter(Kind.ALLOCATE, name);
         long bytes = numel * dtype.bytes();
-        String file = "gather-%d-%d".formatted(config.generation(), calls.sequence());
+        String file = "gather-%d-%d".formatted(config.generation(), call.sequence());
         if (rank() == 0) { files.create(file, pages(bytes)); }
-        barrier.await();
+        peers.barrier(call);
         MemorySegment memory = files.map(file, pages(bytes), groupArena);
-        barrier.await();
+        peers.barrier(call);
         if (rank() == 0) { files.unlink(file); }
         allocatedBytes += bytes;
-        calls.leave();
-        return new SharedGather(memory.asSlice(0, bytes), dtype);
+        calls.leave(call);
+        var buffer = new SharedGather(memory.asSlice(0, bytes), dtype, new ShmUses(control, peers, buffers++), rows, rank());
+        gathers.add(buffer);
+        return buffer;
     }
 
     @Override
     public GradientBuffer gradientBuffer(String name, long numel) {
-        calls.enter(Kind.ALLOCATE, name);
+        enter(Kind.ALLOCATE, name);
         long bytes = numel * DType.F32.bytes();
-        String file = "gradient-%d-%d-rank-%%d".formatted(config.generation(), calls.sequence());
+        String file = "gradient-%d-%d-rank-%%d".formatted(config.generation(), call.sequence());
         files.create(file.formatted(rank()), pages(bytes));
-        barrier.await();
+        peers.barrier(call);
         var byRank = new ArrayList<MemorySegment>();
         for (int r = 0; r < worldSize(); r++) {
             byRank.add(files.map(file.formatted(r), pages(bytes), groupArena).asSlice(0, bytes));
         }
-        barrier.await();
+        peers.barrier(call);
         files.unlink(file.formatted(rank()));
         allocatedBytes += bytes;
-        calls.leave();
-        return new SharedGradient(rank(), byRank);
+        calls.leave(call);
+        var buffer = new SharedGradient(byRank, new ShmUses(control, peers, buffers++), rows, control, rank());
+        gradients.add(buffer);
+        return buffer;
     }
 
     private static long pages(long bytes) {
@@ -132,48 +141,71 @@ final class ShmGroup implements CollectiveGroup {
     }
 
     @Override
-    public void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
+    public void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
+        var buffer = (SharedGather) into;
         UnitRowsCache.check(unit, rows.of(unit), rank(), shard, into.segment(), into.dtype());
-        calls.enter(Kind.ALL_GATHER, unit.name(), unit.index());
-        barrier.await();
-        rows.place(unit, rank(), shard, into);
-        barrier.await();
-        calls.leave();
+        buffer.checkIdle();
+        control.enter(calls.enter(buffer.call(), Kind.ALL_GATHER, unit));
+        buffer.begin(unit, shard);
+        poll();
     }
 
     @Override
-    public void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
-        var gradients = (SharedGradient) from;
-        UnitRowsCache.check(unit, rows.of(unit), rank(), accumulator, gradients.segment(), DType.F32);
-        calls.enter(Kind.REDUCE_SCATTER, unit.name(), unit.index());
-        barrier.await();
-        sum(rows.of(unit), gradients.byRank(), accumulator);
-        barrier.await();
-        calls.leave();
+    public void awaitAllGather(GatherBuffer into) {
+        var buffer = (SharedGather) into;
+        poll();
+        buffer.await();
+        calls.leave(buffer.call());
     }
 
-    /// One pass over memory: a cache-sized piece of the accumulator takes every rank's rows, in rank order, before the next.
-    private void sum(UnitRows table, List<MemorySegment> byRank, MemorySegment accumulator) {
-        long numel = table.shardNumel(rank());
-        for (long at = 0; at < numel; at += ChainSum.CHUNK_NUMEL) {
-            table.forEach(rank(), at, Math.min(at + ChainSum.CHUNK_NUMEL, numel), (shardOffset, unshardedOffset, n) -> {
-                for (int r = 0; r < worldSize(); r++) {
-                    ChainSum.add(accumulator, 4 * shardOffset, byRank.get(r), 4 * unshardedOffset, (int) n);
-                }
-            });
-            control.progressed();
-        }
+    @Override
+    public void release(GatherBuffer buffer) {
+        ((SharedGather) buffer).release();
+        poll();
+    }
+
+    @Override
+    public void claim(GradientBuffer buffer) {
+        poll();
+        ((SharedGradient) buffer).claim();
+    }
+
+    @Override
+    public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
+        var buffer = (SharedGradient) from;
+        UnitRowsCache.check(unit, rows.of(unit), rank(), accumulator, from.segment(), DType.F32);
+        buffer.checkIdle();
+        control.enter(calls.enter(buffer.call(), Kind.REDUCE_SCATTER, unit));
+        buffer.begin(unit, accumulator);
+        poll();
+    }
+
+    @Override
+    public void awaitReduceScatter(GradientBuffer from) {
+        var buffer = (SharedGradient) from;
+        poll();
+        buffer.await();
+        calls.leave(buffer.call());
+    }
+
+    /// Does what can be done at once of what has begun: others may be waiting for it.
+    private boolean poll() {
+        boolean worked = false;
+        for (int i = 0; i < gathers.size(); i++) { worked |= gathers.get(i).poll(); }
+        for (int i = 0; i < gradients.size(); i++) { worked |= gradients.get(i).poll(); }
+        return worked;
     }
 
     @Override
     public void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard) {
-        MemorySegment unsharded = ((SharedGradient) from).byRank().getFirst();
-        UnitRowsCache.check(unit, rows.of(unit), rank(), shard, unsharded, DType.F32);
-        calls.enter(Kind.SCATTER, unit.name(), unit.index());
-        barrier.await();
-        rows.take(unit, rank(), unsharded, shard);
-        barrier.await();
-        calls.leave();
+        var buffer = (SharedGradient) from;
+        UnitRowsCache.check(unit, rows.of(unit), rank(), shard, from.segment(), DType.F32);
+        buffer.checkIdle();
+        control.enter(calls.enter(call, Kind.SCATTER, unit));
+        peers.barrier(call);
+        rows.take(unit, rank(), buffer.of(0), shard);
+        peers.barrier(call);
+        calls.leave(call);
     }
 
     @Override
@@ -182,23 +214,32 @@ final class ShmGroup implements CollectiveGroup {
             throw new IllegalArgumentException(
                     "exchange %s: %d bytes; at most %d".formatted(what, mine.length, ShmControl.MESSAGE_BYTES_MAX));
         }
-        calls.enter(Kind.EXCHANGE, what);
+        enter(Kind.EXCHANGE, what);
         control.writeMessage(mine);
-        barrier.await();
+        peers.barrier(call);
         var all = new ArrayList<byte[]>();
         for (int r = 0; r < worldSize(); r++) {
             all.add(control.readMessage(r));
         }
-        barrier.await(); // nobody overwrites a message that another still reads
-        calls.leave();
+        peers.barrier(call); // nobody overwrites a message that another still reads
+        calls.leave(call);
         return List.copyOf(all);
     }
 
     @Override
     public void barrier(String what) {
-        calls.enter(Kind.BARRIER, what);
-        barrier.await();
-        calls.leave();
+        enter(Kind.BARRIER, what);
+        peers.barrier(call);
+        calls.leave(call);
+    }
+
+    private void enter(Kind kind, String what) {
+        control.enter(calls.enter(call, kind, what));
+    }
+
+    @Override
+    public long waitedNs() {
+        return peers.waitedNs();
     }
 
     @Override
@@ -217,14 +258,5 @@ final class ShmGroup implements CollectiveGroup {
         if (!groupArena.scope().isAlive()) { return; }
         control.close();
         groupArena.close();
-    }
-
-    private record SharedGather(MemorySegment segment, DType dtype) implements GatherBuffer {}
-
-    private record SharedGradient(int rank, List<MemorySegment> byRank) implements GradientBuffer {
-        @Override
-        public MemorySegment segment() {
-            return byRank.get(rank);
-        }
     }
 }

@@ -11,6 +11,7 @@ import java.util.List;
 final class SoloGroup implements CollectiveGroup {
     private final Arena groupArena = Arena.ofShared();
     private final CallLog calls = new CallLog();
+    private final Call call = new Call();
     private final UnitRowsCache rows = new UnitRowsCache(1);
     private long allocatedBytes;
 
@@ -35,10 +36,10 @@ final class SoloGroup implements CollectiveGroup {
     }
 
     private LocalBuffer allocate(String name, long numel, DType dtype) {
-        calls.enter(Kind.ALLOCATE, name);
+        calls.enter(call, Kind.ALLOCATE, name);
         var buffer = LocalBuffer.allocate(groupArena, numel, dtype);
         allocatedBytes += numel * dtype.bytes();
-        calls.leave();
+        calls.leave(call);
         return buffer;
     }
 
@@ -48,44 +49,69 @@ final class SoloGroup implements CollectiveGroup {
     }
 
     @Override
-    public void allGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
+    public void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
         UnitRowsCache.check(unit, rows.of(unit), 0, shard, into.segment(), into.dtype());
-        calls.enter(Kind.ALL_GATHER, unit.name(), unit.index());
+        calls.enter(call, Kind.ALL_GATHER, unit);
         rows.place(unit, 0, shard, into);
-        calls.leave();
+        calls.leave(call);
     }
 
     @Override
-    public void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
+    public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
         UnitRows table = rows.of(unit);
         UnitRowsCache.check(unit, table, 0, accumulator, from.segment(), DType.F32);
-        calls.enter(Kind.REDUCE_SCATTER, unit.name(), unit.index());
+        calls.enter(call, Kind.REDUCE_SCATTER, unit);
         for (long at = 0; at < table.shardNumel(0); at += ChainSum.CHUNK_NUMEL) {
             table.forEach(0, at, Math.min(at + ChainSum.CHUNK_NUMEL, table.shardNumel(0)), (shardOffset, unshardedOffset,
                     numel) -> ChainSum.add(accumulator, 4 * shardOffset, from.segment(), 4 * unshardedOffset, (int) numel));
         }
-        calls.leave();
+        calls.leave(call);
+    }
+
+    @Override
+    public void awaitAllGather(GatherBuffer into) {
+        // Was complete when it began.
+    }
+
+    @Override
+    public void release(GatherBuffer buffer) {
+        // Nobody waits for it.
+    }
+
+    @Override
+    public void claim(GradientBuffer buffer) {
+        // Nobody reads it.
+    }
+
+    @Override
+    public void awaitReduceScatter(GradientBuffer from) {
+        // Was complete when it began.
+    }
+
+    @Override
+    public long waitedNs() {
+        return 0;
     }
 
     @Override
     public void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard) {
         UnitRowsCache.check(unit, rows.of(unit), 0, shard, from.segment(), DType.F32);
-        calls.enter(Kind.SCATTER, unit.name(), unit.index());
+        calls.enter(call, Kind.SCATTER, unit);
         rows.take(unit, 0, from.segment(), shard);
-        calls.leave();
+        calls.leave(call);
     }
 
     @Override
     public List<byte[]> exchange(String what, byte[] mine) {
-        calls.enter(Kind.EXCHANGE, what);
-        calls.leave();
+        calls.enter(call, Kind.EXCHANGE, what);
+        calls.leave(call);
         return List.of(mine.clone());
     }
 
     @Override
     public void barrier(String what) {
-        calls.enter(Kind.BARRIER, what);
-        calls.leave();
+        calls.enter(call, Kind.BARRIER, what);
+        calls.leave(call);
     }
 
     @Override

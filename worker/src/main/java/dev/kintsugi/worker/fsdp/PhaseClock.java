@@ -6,9 +6,9 @@ import java.util.Map;
 
 /// Where a step's time goes on this rank, wall clock. One phase runs at a time; entering one ends the one before. One thread.
 public final class PhaseClock {
-    /// Collectives include waiting for other ranks.
+    /// The waits are those for other ranks; gather and scatter are this rank's own work on its rows.
     public enum Phase {
-        DATA, GATHER, FORWARD, LOSS, BACKWARD, SCATTER, NORM, OPTIMIZER;
+        DATA, GATHER, GATHER_WAIT, FORWARD, LOSS, BACKWARD, SCATTER, SCATTER_WAIT, NORM, OPTIMIZER;
 
         /// As metrics have it.
         public String key() {
@@ -31,6 +31,12 @@ public final class PhaseClock {
         stop(now);
         current = phase;
         sinceNs = now;
+    }
+
+    /// Counts a part of the present phase's time to another one.
+    public void move(Phase to, long ns) {
+        nanoseconds.merge(current, -ns, Long::sum);
+        nanoseconds.merge(to, ns, Long::sum);
     }
 
     public void end() {

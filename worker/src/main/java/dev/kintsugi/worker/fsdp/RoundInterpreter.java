@@ -5,7 +5,10 @@ import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.sharding.program.Instruction;
+import dev.kintsugi.sharding.program.Instruction.AwaitReduceScatter;
+import dev.kintsugi.sharding.program.Instruction.AwaitUnshard;
 import dev.kintsugi.sharding.program.Instruction.Backward;
+import dev.kintsugi.sharding.program.Instruction.ClaimGradient;
 import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
 import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
@@ -22,7 +25,6 @@ import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Llama;
 import dev.kintsugi.worker.model.Llama.Pass;
-import java.util.Optional;
 
 /// Runs the step program for one micro-batch on one rank: the only place where collectives and computation meet.
 ///
@@ -97,28 +99,38 @@ public final class RoundInterpreter {
         loss = 0;
         for (Instruction instruction : program.round()) {
             UnitPlan unit = plan.units().get(instruction.unit());
-            phase(instruction).ifPresent(clock::enter);
-            switch (instruction) {
-                case Unshard _ -> group.allGather(unit, tensors.state().parameters().get(unit.index()), units.gatherSlot(unit));
-                case Forward _ -> forward(unit);
-                case Reshard _ -> { }      // the slot is simply written again; shared memory waits for all readers in the next gather
-                case Loss _ -> loss(unit);
-                case Backward _ -> backward(unit);
-                case ReduceScatter _ -> reduceScatter(unit);
-            }
+            long waitedNs = group.waitedNs();
+            Phase phase = phase(instruction);
+            clock.enter(phase);
+            execute(instruction, unit);
+            long waitNs = group.waitedNs() - waitedNs;
+            if (waitNs > 0) { clock.move(phase == Phase.GATHER ? Phase.GATHER_WAIT : Phase.SCATTER_WAIT, waitNs); }
         }
         return loss;
     }
 
-    private static Optional<Phase> phase(Instruction instruction) {
-        return Optional.ofNullable(switch (instruction) {
-            case Unshard _ -> Phase.GATHER;
+    private void execute(Instruction instruction, UnitPlan unit) {
+        switch (instruction) {
+            case Unshard _ -> group.beginAllGather(unit, tensors.state().parameters().get(unit.index()), units.gatherSlot(unit));
+            case AwaitUnshard _ -> group.awaitAllGather(units.gatherSlot(unit));
+            case Forward _ -> forward(unit);
+            case Reshard _ -> group.release(units.gatherSlot(unit));
+            case ClaimGradient _ -> claimGradient(unit);
+            case Loss _ -> loss(unit);
+            case Backward _ -> backward(unit);
+            case ReduceScatter _ -> reduceScatter(unit);
+            case AwaitReduceScatter _ -> group.awaitReduceScatter(units.gradientSlot(unit));
+        }
+    }
+
+    private static Phase phase(Instruction instruction) {
+        return switch (instruction) {
+            case Unshard _, AwaitUnshard _, Reshard _ -> Phase.GATHER;
             case Forward _ -> Phase.FORWARD;
-            case Reshard _ -> null;
             case Loss _ -> Phase.LOSS;
             case Backward _ -> Phase.BACKWARD;
-            case ReduceScatter _ -> Phase.SCATTER;
-        });
+            case ClaimGradient _, ReduceScatter _, AwaitReduceScatter _ -> Phase.SCATTER;
+        };
     }
 
     private void forward(UnitPlan unit) {
@@ -138,7 +150,6 @@ public final class RoundInterpreter {
     }
 
     private void loss(UnitPlan unit) {
-        units.beginGradient(unit);
         long mark = arena.mark();
         Variable input = Variable.of(lastOutput().data());
         input.setGrad(streamGradient);
@@ -152,8 +163,6 @@ public final class RoundInterpreter {
 
     private void backward(UnitPlan unit) {
         Recording recording = recordings[unit.index()];
-        boolean gradientBegunByTheHead = unit.index() == 0 && plan.model().config().tieWordEmbeddings();
-        if (!gradientBegunByTheHead) { units.beginGradient(unit); }
         Tape tape = recording.tape();
         Variable output = recording.output();
         if (tape == null) {
@@ -167,9 +176,14 @@ public final class RoundInterpreter {
         recordings[unit.index()] = null;
     }
 
+    private void claimGradient(UnitPlan unit) {
+        group.claim(units.gradientSlot(unit));
+        units.beginGradient(unit);
+    }
+
     private void reduceScatter(UnitPlan unit) {
         units.completeGradient(unit);
-        group.reduceScatter(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()));
+        group.beginReduceScatter(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()));
     }
 
     /// The residual stream passes its gradient on in place, so this copies nothing unless a model's blocks do not.

@@ -4,13 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelSpec;
-import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.UnitPlan;
-import dev.kintsugi.worker.collective.CollectiveGroup.GatherBuffer;
 import dev.kintsugi.worker.collective.GroupConfig.Transport;
-import dev.kintsugi.worker.memory.Bf16;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -55,14 +52,14 @@ class CollectiveGroupPropertyTest {
                         var into = full.get(unit.index() % 2);
                         MemorySegment shard = arena.allocate(4 * Math.max(1, unit.shardNumel(rank)), 64);
                         long salt = seed + 100L * round + unit.index();
-                        fillShard(unit, rank, salt, shard);
+                        ModelValues.fillShard(unit, rank, salt, shard);
                         group.allGather(unit, shard, into);
-                        assertUnsharded(unit, salt, into);
+                        ModelValues.assertUnsharded(unit, salt, into);
 
                         group.barrier("checked");
-                        if (rank == 0) { fillUnsharded(unit, salt + 7, first.segment()); }
+                        if (rank == 0) { ModelValues.fillUnsharded(unit, salt + 7, first.segment()); }
                         group.scatter(unit, first, shard);
-                        assertShard(unit, rank, salt + 7, shard);
+                        ModelValues.assertShard(unit, rank, salt + 7, shard);
                     }
                 }
             }
@@ -83,7 +80,7 @@ class CollectiveGroupPropertyTest {
                         .toList();
                 for (int m = rank; m < microbatches; m += worldSize) {
                     for (UnitPlan unit : plan.units()) {
-                        fillUnsharded(unit, seed + m, from.segment());
+                        ModelValues.fillUnsharded(unit, seed + m, from.segment());
                         group.reduceScatter(unit, from, accumulators.get(unit.index()));
                     }
                 }
@@ -92,7 +89,7 @@ class CollectiveGroupPropertyTest {
         });
         for (UnitPlan unit : plan.units()) {
             for (int rank = 0; rank < worldSize; rank++) {
-                assertChain(unit, rank, microbatches, seed, byRank.get(rank)[unit.index()]);
+                ModelValues.assertChain(unit, rank, microbatches, seed, byRank.get(rank)[unit.index()]);
             }
         }
     }
@@ -121,75 +118,5 @@ class CollectiveGroupPropertyTest {
 
     private static long numel(ShardPlan plan) {
         return plan.units().stream().mapToLong(UnitPlan::unshardedNumel).max().orElseThrow();
-    }
-
-    /// A value for each element of the model, whoever holds it: large and small ones, so that the order of additions shows.
-    private static float value(long salt, UnitPlan unit, int parameter, long element) {
-        long h = (salt * 0x9e3779b97f4a7c15L + unit.index() * 1000L + parameter) * 0xbf58476d1ce4e5b9L
-                + element * 0x94d049bb133111ebL;
-        h ^= h >>> 29;
-        h *= 0xbf58476d1ce4e5b9L;
-        return (float) Math.scalb((double) (int) (h >>> 32), -31 + (int) (h & 15));
-    }
-
-    private static void fillShard(UnitPlan unit, int rank, long salt, MemorySegment shard) {
-        long at = 0;
-        for (int p = 0; p < unit.parameters().size(); p++) {
-            ParameterPlan parameter = unit.parameters().get(p);
-            long first = parameter.firstRow(rank) * parameter.spec().rowNumel();
-            long numel = parameter.rows(rank) * parameter.spec().rowNumel();
-            for (long e = first; e < first + numel; e++) {
-                shard.setAtIndex(F32, at++, value(salt, unit, p, e));
-            }
-        }
-    }
-
-    private static void assertShard(UnitPlan unit, int rank, long salt, MemorySegment shard) {
-        MemorySegment expected = MemorySegment.ofArray(new float[(int) unit.shardNumel(rank)]);
-        fillShard(unit, rank, salt, expected);
-        assertThat(expected.mismatch(shard.asSlice(0, expected.byteSize()))).as("%s on rank %d", unit.name(), rank).isEqualTo(-1);
-    }
-
-    private static void fillUnsharded(UnitPlan unit, long salt, MemorySegment unsharded) {
-        for (int p = 0; p < unit.parameters().size(); p++) {
-            ParameterPlan parameter = unit.parameters().get(p);
-            for (long e = 0; e < parameter.spec().numel(); e++) {
-                unsharded.setAtIndex(F32, parameter.unshardedOffset() + e, value(salt, unit, p, e));
-            }
-        }
-    }
-
-    private static void assertUnsharded(UnitPlan unit, long salt, GatherBuffer unsharded) {
-        boolean bf16 = unsharded.dtype() == DType.BF16;
-        for (int p = 0; p < unit.parameters().size(); p++) {
-            ParameterPlan parameter = unit.parameters().get(p);
-            for (long e = 0; e < parameter.spec().numel(); e++) {
-                long at = parameter.unshardedOffset() + e;
-                float actual = bf16 ? Bf16.get(unsharded.segment(), at) : unsharded.segment().getAtIndex(F32, at);
-                float value = value(salt, unit, p, e);
-                float expected = bf16 ? Float.intBitsToFloat(Bf16.bits(value) << 16) : value;
-                if (Float.floatToRawIntBits(actual) != Float.floatToRawIntBits(expected)) {
-                    throw new AssertionError("%s[%d] of %s: %s instead of %s".formatted(parameter.spec().name(), e, unit.name(),
-                            actual, expected));
-                }
-            }
-        }
-    }
-
-    private static void assertChain(UnitPlan unit, int rank, int microbatches, long seed, float[] actual) {
-        long at = 0;
-        for (int p = 0; p < unit.parameters().size(); p++) {
-            ParameterPlan parameter = unit.parameters().get(p);
-            long first = parameter.firstRow(rank) * parameter.spec().rowNumel();
-            long numel = parameter.rows(rank) * parameter.spec().rowNumel();
-            for (long e = first; e < first + numel; e++) {
-                float sum = 0;
-                for (int m = 0; m < microbatches; m++) {
-                    sum += value(seed + m, unit, p, e);
-                }
-                assertThat(Float.floatToRawIntBits(actual[(int) at++])).as("%s[%d]", parameter.spec().name(), e)
-                        .isEqualTo(Float.floatToRawIntBits(sum));
-            }
-        }
     }
 }
