@@ -89,6 +89,7 @@ public final class JobFields {
         texts.put("save_strategy", "steps (default): every save_steps and at the end; no: never");
         texts.put("save_steps", "steps between checkpoints; default 500, 0: only at the end");
         texts.put("save_total_limit", "how many of the newest checkpoints to keep; default: all");
+        texts.put("peak_tflops", "what one rank's hardware can do at most, in TFLOP/s, for MFU; default: measured with matrix products");
         texts.put("resume_from_checkpoint", "True or latest: the newest in output_dir; or a checkpoint directory");
         texts.put("world_size", "ranks; default 1");
         texts.put("transport", "default: shm when all ranks are on one host, else aeron");

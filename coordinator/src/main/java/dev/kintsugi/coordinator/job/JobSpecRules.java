@@ -96,6 +96,8 @@ final class JobSpecRules {
         atLeast("--save_steps", spec.hasSaveSteps(), spec.getSaveSteps(), 0);
         require(!spec.hasSaveStrategy() || SAVE_STRATEGIES.contains(spec.getSaveStrategy()), "--save_strategy=%s is unknown; use one of %s",
                 spec.getSaveStrategy(), String.join(", ", SAVE_STRATEGIES));
+        require(!spec.hasPeakTflops() || Double.isFinite(spec.getPeakTflops()) && spec.getPeakTflops() > 0,
+                "--peak_tflops=%s must be above 0; leave it out to have it measured", spec.getPeakTflops());
         atLeast("--save_total_limit", spec.hasSaveTotalLimit(), spec.getSaveTotalLimit(), 1);
     }
 

@@ -53,6 +53,7 @@ class JobSpecRulesTest {
                 mistake("--activation_checkpointing=some is unknown; use one of none, selective, full", s -> s.setActivationCheckpointing("some")),
                 mistake("--gradient_checkpointing True means --activation_checkpointing full, not none",
                         s -> s.setGradientCheckpointing(true).setActivationCheckpointing("none")),
+                mistake("--peak_tflops=0.0 must be above 0; leave it out to have it measured", s -> s.setPeakTflops(0)),
                 mistake("--save_strategy=epoch is unknown; use one of steps, no", s -> s.setSaveStrategy("epoch")),
                 mistake("--packing false is not supported", s -> s.setPacking(false)));
     }
