@@ -67,7 +67,8 @@ class MemoryEstimatePropertyTest {
         int heads = 2 * (1 + random.nextInt(3));
         boolean even = random.nextBoolean();            // whole units may be used in place then
         int hidden = heads * (even ? 32 : 2 * (1 + random.nextInt(5)));
-        return new LlamaConfig(hidden, even ? 64 : 1 + random.nextInt(60), 1 + random.nextInt(4), heads, 2, hidden / heads, 1 + random.nextInt(90), 64, 1e-6, 10000,
+        int intermediate = even ? 64 : 1 + random.nextInt(60);
+        return new LlamaConfig(hidden, intermediate, 1 + random.nextInt(4), heads, 2, hidden / heads, 1 + random.nextInt(90), 64, 1e-6, 10000,
                 new RopeScaling.None(), random.nextBoolean(), random.nextBoolean(), false, 0.05);
     }
 
