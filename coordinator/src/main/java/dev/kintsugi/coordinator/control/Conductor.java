@@ -151,13 +151,12 @@ public final class Conductor {
         var attempt = new Attempt(id, run.job().job().getSpec(), new Gang(shares), run, controlLoop, clock, version);
         run.starting(attempt, place.reason());
         TrackedJob.Record record = run.job().record();
-        List<Integer> ranksByHost = place.shares().stream().map(s -> s.ranks().size()).toList();
-        Thread.ofVirtual().name("prepare-" + id).start(() -> prepare(run, attempt, record, ranksByHost));
+        Thread.ofVirtual().name("prepare-" + id).start(() -> prepare(run, attempt, record));
     }
 
-    private void prepare(JobRun run, Attempt attempt, TrackedJob.Record record, List<Integer> ranksByHost) {
+    private void prepare(JobRun run, Attempt attempt, TrackedJob.Record record) {
         try {
-            AttemptStart start = AttemptPreparation.prepare(record, ranksByHost);
+            AttemptStart start = AttemptPreparation.prepare(record);
             controlLoop.execute(() -> run.begin(attempt, start));
         } catch (IOException e) {
             controlLoop.execute(() -> attempt.cannotBegin(FailureKind.WORLD, "storage failed: " + e));
