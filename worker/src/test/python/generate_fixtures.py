@@ -76,6 +76,8 @@ def main():
     (OUT / "text.txt").write_text(text)
     ids = tok(text, add_special_tokens=False).input_ids
     expected = {"continuations": continuations, "stop": stop, "evaluations": [mean_loss(llama, ids, n) for n in (2, 33, 96)]}
+    half = LlamaForCausalLM.from_pretrained(OUT, dtype=torch.bfloat16).eval()
+    expected["bfloat16_evaluations"] = [mean_loss(half, ids, n) for n in (2, 33, 96)]
     (OUT / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
 
 

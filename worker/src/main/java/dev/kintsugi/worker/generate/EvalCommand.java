@@ -37,6 +37,10 @@ public final class EvalCommand implements Callable<Integer> {
             description = "Tokens of a block (default: the model's max_position_embeddings, but at most " + MAX_LENGTH_DEFAULT + ").")
     private Integer maxLength;
 
+    @Option(names = "--dtype", defaultValue = "auto", paramLabel = "TYPE", converter = ComputeDtype.Converter.class,
+            description = ComputeDtype.DESCRIPTION)
+    private ComputeDtype dtype;
+
     @Option(names = "--json", description = "Print one line: {\"loss\": ..., \"perplexity\": ..., \"tokens\": ...}.")
     private boolean json;
 
@@ -48,7 +52,7 @@ public final class EvalCommand implements Callable<Integer> {
         if (maxLength != null && maxLength < 2) {
             throw new ParameterException(spec.commandLine(), "--max_length=%d must be at least 2".formatted(maxLength));
         }
-        try (LoadedModel loaded = LoadedModel.open(model)) {
+        try (LoadedModel loaded = LoadedModel.open(model, dtype)) {
             var progress = new Report(spec.commandLine().getErr());
             print(Evaluation.of(loaded, dataset, textField, blockLength(loaded), progress::show));
         }

@@ -46,7 +46,12 @@ public final class GenerateCommand implements Callable<Integer> {
             description = "The same seed gives the same text (default: ${DEFAULT-VALUE}).")
     private long seed;
 
-    @Option(names = "--json", description = "Print one line: {\"text\": ..., \"ids\": [...]}, prompt included.")
+    @Option(names = "--dtype", defaultValue = "auto", paramLabel = "TYPE", converter = ComputeDtype.Converter.class,
+            description = ComputeDtype.DESCRIPTION)
+    private ComputeDtype dtype;
+
+    @Option(names = "--json", description = {"Print one line: {\"text\": ..., \"ids\": [...]}, prompt included, and how long it took: {\"prompt_tokens\": ...,",
+            "\"prompt_seconds\": ..., \"new_tokens\": ..., \"decode_seconds\": ...}; the last is that of all new tokens but the first."})
     private boolean json;
 
     @Spec
@@ -56,11 +61,13 @@ public final class GenerateCommand implements Callable<Integer> {
     public Integer call() {
         var generation = new Generation(maxNewTokens, sampler());
         PrintWriter out = spec.commandLine().getOut();
-        try (LoadedModel loaded = LoadedModel.open(model)) {
+        try (LoadedModel loaded = LoadedModel.open(model, dtype)) {
             int[] promptIds = Generation.promptIds(loaded, prompt);
-            int[] ids = json ? generation.generate(loaded, promptIds, _ -> {}) : stream(loaded, generation, promptIds, out);
-            if (json) { out.println(toJson(loaded.tokenizer().decode(true, ids), ids)); }
+            var speed = new Speed(promptIds.length);
+            int[] ids = json ? generation.generate(loaded, promptIds, speed) : stream(loaded, generation, promptIds, out, speed);
+            if (json) { out.println(toJson(loaded.tokenizer().decode(true, ids), ids, speed)); }
             out.flush();
+            if (!json) { spec.commandLine().getErr().println("kintsugi: " + speed.summary()); }
             if (generation.isCutShort(loaded, promptIds, ids)) {
                 spec.commandLine().getErr().printf("kintsugi: stopped at the model's max_position_embeddings=%d%n", ids.length);
             }
@@ -78,23 +85,24 @@ public final class GenerateCommand implements Callable<Integer> {
         return new Sampler.Greedy();
     }
 
-    private static int[] stream(LoadedModel loaded, Generation generation, int[] promptIds, PrintWriter out) {
+    private static int[] stream(LoadedModel loaded, Generation generation, int[] promptIds, PrintWriter out, Speed speed) {
         var text = new TextStream(loaded.tokenizer(), piece -> {
             out.print(piece);
             out.flush();
         });
         text.accept(promptIds);
-        int[] ids = generation.generate(loaded, promptIds, text::accept);
+        int[] ids = generation.generate(loaded, promptIds, speed.andThen(text::accept));
         text.finish();
         out.println();
         return ids;
     }
 
-    private static String toJson(String text, int[] ids) {
+    private static String toJson(String text, int[] ids, Speed speed) {
         var mapper = new JsonMapper();
         ObjectNode node = mapper.createObjectNode().put("text", text);
         ArrayNode array = node.putArray("ids");
         Arrays.stream(ids).forEach(array::add);
+        speed.addTo(node);
         return mapper.writeValueAsString(node);
     }
 }

@@ -20,7 +20,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 
-/// A model directory in the Hugging Face layout, in memory: config.json, tokenizer.json, weights as F32.
+/// A model directory in the Hugging Face layout, in memory: config.json, tokenizer.json, weights as F32 or BF16.
 final class LoadedModel implements AutoCloseable {
     private static final long ALIGNMENT = 64;
 
@@ -37,12 +37,12 @@ final class LoadedModel implements AutoCloseable {
     }
 
     /// @throws CallerException one sentence that names the file at fault
-    static LoadedModel open(Path directory) {
+    static LoadedModel open(Path directory, ComputeDtype dtype) {
         checkDirectory(directory);
         LlamaConfig config = config(directory.resolve("config.json"));
         var model = new LoadedModel(directory, config, Tokenizer.open(directory));
         try {
-            model.readWeights(LlamaModelSpec.of(config));
+            model.readWeights(LlamaModelSpec.of(config), dtype);
             return model;
         } catch (RuntimeException e) {
             model.close();
@@ -76,12 +76,17 @@ final class LoadedModel implements AutoCloseable {
         }
     }
 
-    private void readWeights(ModelSpec spec) {
+    private void readWeights(ModelSpec spec, ComputeDtype wanted) {
         try (HuggingFaceWeights source = HuggingFaceWeights.open(directory, spec)) {
+            DType dtype = wanted.resolve(directory.resolve("config.json"), source.isBf16(spec));
             for (ParameterSpec p : spec.parameters()) {
                 long[] shape = p.shape().stream().mapToLong(Long::longValue).toArray();
-                var tensor = new Tensor(arena.allocate(p.numel() * DType.F32.bytes(), ALIGNMENT), DType.F32, shape);
-                source.read(p, tensor.data(), 0);
+                var tensor = new Tensor(arena.allocate(p.numel() * dtype.bytes(), ALIGNMENT), dtype, shape);
+                if (dtype == DType.BF16) {
+                    source.readBf16(p, tensor.data());
+                } else {
+                    source.read(p, tensor.data(), 0);
+                }
                 weights.put(p.name(), tensor);
             }
         }

@@ -1,16 +1,17 @@
 package dev.kintsugi.worker.generate;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
+import dev.kintsugi.worker.memory.Bf16;
 import dev.kintsugi.worker.memory.Tensor;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /// Chooses the next token from logits. Alternatives and their order as in Transformers' `generate`: temperature, then the `topK`
 /// likeliest, then the fewest of those whose probabilities reach `topP`.
 sealed interface Sampler {
-    /// @param logits (1, V) F32
+    /// @param logits (1, V) F32 or BF16
     /// @param position of the token to choose, from the beginning of the sequence
     int next(Tensor logits, long position);
 
@@ -18,10 +19,14 @@ sealed interface Sampler {
     record Greedy() implements Sampler {
         @Override
         public int next(Tensor logits, long position) {
-            MemorySegment values = logits.data();
             int best = 0;
+            float greatest = Float.NEGATIVE_INFINITY;
             for (int id = 0; id < logits.numel(); id++) {
-                if (finite(logit(values, id)) > logit(values, best)) { best = id; }
+                float logit = finite(logit(logits, id));
+                if (logit > greatest) {
+                    greatest = logit;
+                    best = id;
+                }
             }
             return best;
         }
@@ -45,7 +50,7 @@ sealed interface Sampler {
         public int next(Tensor logits, long position) {
             long[] likeliestFirst = sorted(logits);
             int kept = topK == 0 ? likeliestFirst.length : Math.min(topK, likeliestFirst.length);
-            double[] weights = weights(logits.data(), likeliestFirst, kept);
+            double[] weights = weights(logits, likeliestFirst, kept);
             double total = Arrays.stream(weights).sum();
             kept = nucleus(weights, total);
             double target = uniform(seed, position) * sum(weights, kept);
@@ -61,7 +66,7 @@ sealed interface Sampler {
         private static long[] sorted(Tensor logits) {
             long[] keys = new long[Math.toIntExact(logits.numel())];
             for (int id = 0; id < keys.length; id++) {
-                int bits = Float.floatToIntBits(finite(logit(logits.data(), id)) + 0f); // + 0: no negative zero
+                int bits = Float.floatToIntBits(finite(logit(logits, id)) + 0f); // + 0: no negative zero
                 int ascending = bits >= 0 ? bits : bits ^ Integer.MAX_VALUE;
                 keys[id] = (long) ~ascending << 32 | id;
             }
@@ -70,7 +75,7 @@ sealed interface Sampler {
         }
 
         /// Not yet divided by their sum.
-        private double[] weights(MemorySegment logits, long[] likeliestFirst, int kept) {
+        private double[] weights(Tensor logits, long[] likeliestFirst, int kept) {
             double greatest = logit(logits, (int) likeliestFirst[0]);
             double[] weights = new double[kept];
             for (int i = 0; i < kept; i++) {
@@ -107,8 +112,8 @@ sealed interface Sampler {
         }
     }
 
-    private static float logit(MemorySegment values, int id) {
-        return values.getAtIndex(ValueLayout.JAVA_FLOAT, id);
+    private static float logit(Tensor logits, int id) {
+        return logits.dtype() == DType.BF16 ? Bf16.get(logits.data(), id) : logits.data().getAtIndex(ValueLayout.JAVA_FLOAT, id);
     }
 
     private static float finite(float logit) {

@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.worker.cli.WorkerTools;
 import java.io.IOException;
@@ -62,12 +63,42 @@ class CommandsTest {
     }
 
     @Test
+    void shouldSayHowLongItTook() {
+        assertThat(run("generate", "--model", MODEL, "--prompt", "a", "--max_new_tokens", "9", "--json")).isZero();
+        JsonNode json = oneJsonLine();
+        assertThat(json.path("prompt_tokens").asInt() + json.path("new_tokens").asInt()).isEqualTo(json.path("ids").size());
+        assertThat(json.path("prompt_seconds").asDouble()).isPositive();
+        assertThat(json.path("decode_seconds").asDouble()).isPositive();
+        assertThat(run("generate", "--model", MODEL, "--prompt", "a", "--max_new_tokens", "9")).isZero();
+        assertThat(err.toString()).matches("kintsugi: prompt: 2 tokens in \\S+ s; then 8 tokens in \\S+ s, \\S+ tokens/s\\R");
+        assertThat(run("generate", "--model", MODEL, "--prompt", "a", "--max_new_tokens", "1")).isZero();
+        assertThat(err.toString()).matches("kintsugi: prompt: 2 tokens in \\S+ s\\R");
+    }
+
+    @Test
+    void shouldComputeInTheTypeAskedFor() {
+        double expected = ModelFixture.expected().path("evaluations").path(1).path("loss").asDouble();
+        double full = loss("--dtype", "float32");
+        assertThat(full).isEqualTo(loss()).isCloseTo(expected, within(1e-5));
+        assertThat(loss("--dtype", "bfloat16")).isNotEqualTo(full).isCloseTo(full, within(1e-2));
+        assertThat(run("generate", "--model", MODEL, "--prompt", "a", "--max_new_tokens", "9", "--dtype", "bfloat16", "--json")).isZero();
+        assertThat(oneJsonLine().path("ids").size()).isEqualTo(11);
+    }
+
+    private double loss(String... more) {
+        List<String> args = new ArrayList<>(List.of("eval", "--model", MODEL, "--dataset", TEXT, "--max_length", "33", "--json"));
+        args.addAll(List.of(more));
+        assertThat(run(args.toArray(String[]::new))).isZero();
+        return oneJsonLine().path("loss").asDouble();
+    }
+
+    @Test
     void shouldSampleBySeed() {
         List<String> texts = new ArrayList<>();
         for (String seed : List.of("1", "1", "2")) {
             assertThat(run("generate", "--model", MODEL, "--prompt", "a", "--max_new_tokens", "20", "--do_sample", "True", "--temperature", "0.8",
                     "--top_p", "0.95", "--top_k", "100", "--seed", seed, "--json")).isZero();
-            texts.add(oneJsonLine().toString());
+            texts.add(oneJsonLine().path("ids").toString());
         }
         assertThat(texts.get(0)).isEqualTo(texts.get(1)).isNotEqualTo(texts.get(2));
     }
@@ -84,6 +115,10 @@ class CommandsTest {
         refuses(2, List.of("--bogus"), "generate", "--model", MODEL, "--prompt", "a", "--bogus", "1");
         refuses(2, List.of("--do_sample"), "generate", "--model", MODEL, "--prompt", "a", "--top_p", "0.9");
         refuses(1, List.of("--temperature=-1.0"), "generate", "--model", MODEL, "--prompt", "a", "--do_sample", "--temperature", "-1");
+        for (String wrong : List.of("bf16", "float16", "BFLOAT16", "")) {
+            refuses(2, List.of("--dtype", "'" + wrong + "'", "auto, float32 and bfloat16"), "generate", "--model", MODEL, "--prompt", "a", "--dtype", wrong);
+            refuses(2, List.of("--dtype", "'" + wrong + "'", "auto, float32 and bfloat16"), "eval", "--model", MODEL, "--dataset", TEXT, "--dtype", wrong);
+        }
         refuses(1, List.of("--max_new_tokens=0"), "generate", "--model", MODEL, "--prompt", "a", "--max_new_tokens", "0");
         refuses(1, List.of("--prompt is", "max_position_embeddings=96"), "generate", "--model", MODEL, "--prompt", "!".repeat(200));
     }

@@ -33,14 +33,14 @@ class GenerationTest {
     }
 
     private static int[] continueGreedily(Path directory, String prompt, int maxNewTokens) {
-        try (LoadedModel model = LoadedModel.open(directory)) {
+        try (LoadedModel model = LoadedModel.open(directory, ComputeDtype.AUTO)) {
             return new Generation(maxNewTokens, new Sampler.Greedy()).generate(model, Generation.promptIds(model, prompt), _ -> {});
         }
     }
 
     @Test
     void shouldStopWhereTheModelsPositionsEnd() {
-        try (LoadedModel model = LoadedModel.open(ModelFixture.DIRECTORY)) {
+        try (LoadedModel model = LoadedModel.open(ModelFixture.DIRECTORY, ComputeDtype.AUTO)) {
             Generation generation = new Generation(1000, new Sampler.Greedy());
             int[] prompt = Generation.promptIds(model, "In the beginning");
             List<Integer> told = new ArrayList<>();
@@ -59,14 +59,14 @@ class GenerationTest {
     }
 
     private static int[] sample(long seed) {
-        try (LoadedModel model = LoadedModel.open(ModelFixture.DIRECTORY)) {
+        try (LoadedModel model = LoadedModel.open(ModelFixture.DIRECTORY, ComputeDtype.AUTO)) {
             return new Generation(30, new Sampler.Random(1, 50, 0.9, seed)).generate(model, Generation.promptIds(model, "a"), _ -> {});
         }
     }
 
     @Test
     void shouldRefuseAPromptThatLeavesNoRoom() {
-        try (LoadedModel model = LoadedModel.open(ModelFixture.DIRECTORY)) {
+        try (LoadedModel model = LoadedModel.open(ModelFixture.DIRECTORY, ComputeDtype.AUTO)) {
             assertThatThrownBy(() -> Generation.promptIds(model, "!".repeat(POSITIONS))).isInstanceOf(CallerException.class)
                     .hasMessageContaining("max_position_embeddings=96").hasMessageContaining("by 2 tokens");
             assertThat(Generation.promptIds(model, "!".repeat(POSITIONS - 2))).hasSize(POSITIONS - 1);
@@ -91,7 +91,7 @@ class GenerationTest {
     }
 
     private static int[] promptIds(Path directory, String prompt) {
-        try (LoadedModel model = LoadedModel.open(directory)) {
+        try (LoadedModel model = LoadedModel.open(directory, ComputeDtype.AUTO)) {
             return Generation.promptIds(model, prompt);
         }
     }

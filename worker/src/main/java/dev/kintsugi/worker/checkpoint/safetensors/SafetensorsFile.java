@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.checkpoint.safetensors;
 
 import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.memory.Bf16;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -99,15 +100,48 @@ public final class SafetensorsFile implements AutoCloseable {
         if (!t.type().isReadable()) {
             throw new CallerException("%s: tensor '%s' is %s; convert it to F32, F16, BF16 or F64".formatted(path, name, t.type()));
         }
-        if (firstRow < 0 || rows < 0 || firstRow > t.rows() - rows) {
-            throw new IllegalArgumentException("%s: tensor '%s' has %d rows; firstRow=%d rows=%d"
-                    .formatted(path, name, t.rows(), firstRow, rows));
-        }
+        checkRows(t, name, firstRow, rows);
         MemorySegment from = data(name).asSlice(firstRow * t.rowBytes(), rows * t.rowBytes());
         for (long at = 0; at < from.byteSize(); at += PIECE_BYTES) {
             MemorySegment piece = from.asSlice(at, Math.min(PIECE_BYTES, from.byteSize() - at));
             t.type().toF32(piece, into.asSlice(offsetBytes + at / t.type().bytes() * Float.BYTES));
             piece.unload();         // or a process would hold the whole file once it has read it
+        }
+    }
+
+    /// Like [#readF32], but as bf16, rounded to nearest even where the file has more digits: piece by piece, so that no f32 copy of the tensor
+    /// is made.
+    public void readBf16(String name, long firstRow, long rows, MemorySegment into, long offsetBytes) {
+        TensorEntry t = tensor(name);
+        if (t.type() == ElementType.BF16) {
+            checkRows(t, name, firstRow, rows);
+            copy(data(name).asSlice(firstRow * t.rowBytes(), rows * t.rowBytes()), into.asSlice(offsetBytes));
+            return;
+        }
+        long piece = Math.clamp(PIECE_BYTES / Math.max(1, t.rowBytes()), 1, Math.max(1, rows));
+        try (Arena scratch = Arena.ofConfined()) {
+            long rowNumel = t.rowBytes() / t.type().bytes();
+            MemorySegment f32 = scratch.allocate(piece * rowNumel * Float.BYTES, Float.BYTES);
+            for (long row = 0; row < rows; row += piece) {
+                long count = Math.min(piece, rows - row);
+                readF32(name, firstRow + row, count, f32, 0);
+                Bf16.narrow(f32, 0, into, offsetBytes / Short.BYTES + row * rowNumel, count * rowNumel);
+            }
+        }
+    }
+
+    private void checkRows(TensorEntry t, String name, long firstRow, long rows) {
+        if (firstRow < 0 || rows < 0 || firstRow > t.rows() - rows) {
+            throw new IllegalArgumentException("%s: tensor '%s' has %d rows; firstRow=%d rows=%d"
+                    .formatted(path, name, t.rows(), firstRow, rows));
+        }
+    }
+
+    private static void copy(MemorySegment from, MemorySegment into) {
+        for (long at = 0; at < from.byteSize(); at += PIECE_BYTES) {
+            MemorySegment piece = from.asSlice(at, Math.min(PIECE_BYTES, from.byteSize() - at));
+            MemorySegment.copy(piece, 0, into, at, piece.byteSize());
+            piece.unload();
         }
     }
 

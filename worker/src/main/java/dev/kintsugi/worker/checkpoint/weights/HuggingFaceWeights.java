@@ -2,6 +2,7 @@ package dev.kintsugi.worker.checkpoint.weights;
 
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsFile;
 import dev.kintsugi.worker.checkpoint.safetensors.TensorEntry;
 import dev.kintsugi.worker.failure.CallerException;
@@ -95,6 +96,16 @@ public final class HuggingFaceWeights implements WeightSource {
     @Override
     public void read(ParameterSpec p, MemorySegment f32, long offsetBytes) {
         fileOf.get(p.name()).readF32(p.name(), 0, p.rows(), f32, offsetBytes);
+    }
+
+    /// Writes all `p.numel()` elements, row-major, as bf16 to the start of `bf16`.
+    public void readBf16(ParameterSpec p, MemorySegment bf16) {
+        fileOf.get(p.name()).readBf16(p.name(), 0, p.rows(), bf16, 0);
+    }
+
+    /// Whether all of the model's weights are bf16 in the files.
+    public boolean isBf16(ModelSpec model) {
+        return model.parameters().stream().allMatch(p -> fileOf.get(p.name()).tensor(p.name()).type() == ElementType.BF16);
     }
 
     @Override

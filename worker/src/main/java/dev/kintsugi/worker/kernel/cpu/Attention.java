@@ -9,11 +9,7 @@ import java.lang.foreign.MemorySegment;
 /// against a key block, its running maximum and sum, and the output rescaled as the maximum grows. Keys that no query of the
 /// block sees are left out. Scores, sums and the output in the making are f32. One thread.
 final class Attention {
-    /// With fewer query positions than this, a tile's products are bound by memory.
-    private static final int FEW = 8;
-
     private final Matmul matmul;
-    private final Matmul thin = new ThinMatmul();
     private final ScoreRow scoreRow = new ScoreRow();
     private final float[] max = new float[ScratchSizes.QUERY_BLOCK];
     private final float[] sum = new float[ScratchSizes.QUERY_BLOCK];
@@ -38,7 +34,6 @@ final class Attention {
 
     private void queryBlock(MemorySegment out, MemorySegment lse, MemorySegment q, MemorySegment k, MemorySegment v,
             MemorySegment scratch, AttentionShape at, int b, int h, int t) {
-        Matmul products = at.T() < FEW ? thin : matmul;
         int D = at.D();
         int rows = Math.min(at.queryBlock(), at.T() - t);
         int visible = at.visible(t + rows - 1);
@@ -48,13 +43,13 @@ final class Attention {
         MemorySegment outputs = at.rowSums(scratch);
         for (int s = 0; s < visible; s += at.keyBlock()) {
             int columns = Math.min(at.keyBlock(), visible - s);
-            products.multiply(at.toF32(), scores, columns, queries, at.queryStride(), false, at.slice(k, at.key(b, s, h)), at.keyStride(),
+            matmul.multiply(at.toF32(), scores, columns, queries, at.queryStride(), false, at.slice(k, at.key(b, s, h)), at.keyStride(),
                     true, rows, columns, D, false);
             for (int row = 0; row < rows; row++) {
                 int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
                 updateRow(probabilities, scores, (long) row * columns, seen, columns, s == 0, row, outputs, at);
             }
-            products.multiply(at.toF32(), outputs, D, probabilities, columns, false, at.slice(v, at.key(b, s, h)), at.keyStride(), false,
+            matmul.multiply(at.toF32(), outputs, D, probabilities, columns, false, at.slice(v, at.key(b, s, h)), at.keyStride(), false,
                     rows, D, columns, s > 0);
         }
         for (int row = 0; row < rows; row++) {

@@ -10,6 +10,8 @@ import java.lang.foreign.MemorySegment;
 /// [Kernels] in f32 and bf16 on the calling thread. One instance serves one thread at a time.
 public final class CpuKernels implements Kernels {
     private final Matmul matmul;
+    private final ThinLinear thinLinear = new ThinLinear();
+    private final ThinAttention thinAttention = new ThinAttention();
     private final Attention attention;
     private final AttentionBackward attentionBackward;
     private final Elementwise elementwise = new Elementwise();
@@ -59,7 +61,11 @@ public final class CpuKernels implements Kernels {
         int N = extent(y, 0);
         int O = extent(y, 1);
         int K = extent(x, 1);
-        matmul.multiply(types(x), y.data(), O, x.data(), K, false, w.data(), K, true, N, O, K, false);
+        if (N <= ThinLinear.ROWS_MAX) {
+            thinLinear.multiply(y.data(), x.data(), w.data(), N, O, K, bf16(x));
+        } else {
+            matmul.multiply(types(x), y.data(), O, x.data(), K, false, w.data(), K, true, N, O, K, false);
+        }
         if (bias != null) { elementwise.addToRows(y.data(), bias.data(), N, O, bf16(y)); }
     }
 
@@ -116,7 +122,11 @@ public final class CpuKernels implements Kernels {
     @Override
     public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
         Shapes.attention(out, lse, q, k, v, scratch);
-        attention.forward(out.data(), lse.data(), q.data(), k.data(), v.data(), scratch.data(), AttentionShape.of(q, k));
+        if (q.dim(1) <= ThinAttention.QUERIES_MAX) {
+            thinAttention.forward(out.data(), lse.data(), q.data(), k.data(), v.data(), AttentionShape.of(q, k));
+        } else {
+            attention.forward(out.data(), lse.data(), q.data(), k.data(), v.data(), scratch.data(), AttentionShape.of(q, k));
+        }
     }
 
     @Override

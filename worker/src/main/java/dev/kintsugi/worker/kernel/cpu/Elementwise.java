@@ -53,17 +53,6 @@ final class Elementwise {
         }
     }
 
-    /// `to[toAt ..] += from[fromAt ..] * factor`, from f32 or bf16 to f32, fused.
-    void accumulateScaled(MemorySegment to, long toAt, MemorySegment from, long fromAt, long numel, float factor, boolean bf16) {
-        for (long at = 0; at < numel; at += Rows.PIECE) {
-            int n = piece(numel - at);
-            Rows.read(x, to, toAt + at, n, false);
-            Rows.read(y, from, fromAt + at, n, bf16);
-            for (int i = 0; i < n; i++) { x[i] = Math.fma(y[i], factor, x[i]); }
-            Rows.write(to, toAt + at, x, n, false);
-        }
-    }
-
     /// `to[toAt ..] = from[fromAt ..]`, from f32 or bf16 to the other or the same.
     void cast(MemorySegment to, long toAt, boolean toBf16, MemorySegment from, long fromAt, boolean fromBf16, long numel) {
         for (long at = 0; at < numel; at += Rows.PIECE) {

@@ -2,9 +2,11 @@ package dev.kintsugi.worker.checkpoint.safetensors;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
 
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsWriter.Planned;
 import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.memory.Bf16;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -17,6 +19,7 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -67,6 +70,46 @@ class SafetensorsRoundTripTest {
         Path path = directory.resolve("a.safetensors");
         try (var writer = SafetensorsWriter.create(path, List.of(), Map.of("format", "pt"))) { writer.finish(); }
         try (var file = SafetensorsFile.open(path)) { assertThat(file.header().tensors()).isEmpty(); }
+    }
+
+    /// In pieces and with rows larger than one; rounded once, from what readF32 gives.
+    @Test
+    void shouldReadEveryFloatingTypeAsBf16() throws Exception {
+        long columns = (1 << 20) + 3;
+        for (ElementType type : List.of(ElementType.F32, ElementType.BF16, ElementType.F16, ElementType.F64)) {
+            long bytes = 3 * columns * type.bytes();
+            String header = "{\"w\":{\"dtype\":\"%s\",\"shape\":[3,%d],\"data_offsets\":[0,%d]}}".formatted(type, columns, bytes);
+            Path path = write(header, numbers(type, 3 * columns));
+            try (var file = SafetensorsFile.open(path); Arena arena = Arena.ofConfined()) {
+                MemorySegment expected = arena.allocate(2 * columns * 4, 4);
+                MemorySegment actual = arena.allocate(2 * columns * 2 + 6, 2);
+                file.readF32("w", 1, 2, expected, 0);
+                file.readBf16("w", 1, 2, actual, 4);
+                for (long i = 0; i < 2 * columns; i++) {
+                    if (Bf16.bits(expected.getAtIndex(ValueLayout.JAVA_FLOAT, i)) != actual.getAtIndex(ValueLayout.JAVA_SHORT, 2 + i)) {
+                        fail("%s element %d: %s became %s", type, i, expected.getAtIndex(ValueLayout.JAVA_FLOAT, i), Bf16.get(actual, 2 + i));
+                    }
+                }
+                assertThat(actual.getAtIndex(ValueLayout.JAVA_INT, 0)).isZero();
+                assertThat(actual.get(ValueLayout.JAVA_SHORT, actual.byteSize() - 2)).isZero();
+                assertThatThrownBy(() -> file.readBf16("w", 2, 2, actual, 0)).hasMessageContaining("'w' has 3 rows");
+            }
+        }
+    }
+
+    private static byte[] numbers(ElementType type, long count) {
+        var random = new Random(1);
+        ByteBuffer body = ByteBuffer.allocate((int) (count * type.bytes())).order(ByteOrder.LITTLE_ENDIAN);
+        for (long i = 0; i < count; i++) {
+            float x = random.nextFloat() - 0.5f;
+            switch (type) {
+                case F32 -> body.putFloat(x);
+                case F64 -> body.putDouble(x);
+                case F16 -> body.putShort(Float.floatToFloat16(x));
+                default -> body.putShort(Bf16.bits(x));
+            }
+        }
+        return body.array();
     }
 
     @Test
