@@ -12,10 +12,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /// Ranks on several hosts (or on one, for comparison). Every call sends and receives at once, until both are complete; a gather buffer
 /// is this rank's own and is written only inside its own call, so nobody has to wait before a call.
-final class AeronGroup implements CollectiveGroup {
+final class AeronGroup implements PolledGroup {
     private static final int WINDOW_MESSAGES = 8;       // 64 KiB of one source before the next one's turn
     private static final int EXCHANGE_BYTES_MAX = 1 << 16;
 
@@ -115,21 +116,24 @@ final class AeronGroup implements CollectiveGroup {
         UnitRowsCache.check(unit, table, rank(), accumulator, unsharded, DType.F32);
         calls.enter(call, Kind.REDUCE_SCATTER, unit);
         sendRows(table, Collective.REDUCE_SCATTER, unsharded, DType.F32.bytes());
+        long first = 4 * table.summedFrom(rank());
+        long length = 4 * table.summedTo(rank()) - first;
         for (Transfer t : receives.get(Collective.REDUCE_SCATTER.ordinal())) {
-            streams.from(t.from()).begin(4 * table.shardNumel(rank()),
-                    (from, to, address) -> ChainSum.add(accumulator, from, AeronMessage.MEMORY, address, (int) (to - from) / 4));
+            streams.from(t.from()).begin(length,
+                    (from, to, address) -> ChainSum.add(accumulator, first + from, AeronMessage.MEMORY, address, (int) (to - from) / 4));
         }
-        turns.begin(4 * table.shardNumel(rank()));
+        turns.begin(length);
         pump.run(() -> reduce(table, unsharded, accumulator), turns::isDone, turns::source);
         calls.leave(call);
     }
 
     /// Does the turns whose contribution is there.
     private int reduce(UnitRows table, MemorySegment unsharded, MemorySegment accumulator) {
+        long first = table.summedFrom(rank());
         int work = 0;
         while (!turns.isDone()) {
             if (turns.source() == rank()) {
-                table.forEach(rank(), turns.from() / 4, turns.to() / 4, (shardOffset, unshardedOffset, numel) -> ChainSum.add(accumulator,
+                table.forEach(rank(), first + turns.from() / 4, first + turns.to() / 4, (shardOffset, unshardedOffset, numel) -> ChainSum.add(accumulator,
                         4 * shardOffset, unsharded, 4 * unshardedOffset, (int) numel));
             } else {
                 Incoming source = streams.from(turns.source());
@@ -163,6 +167,36 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     @Override
+    public void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator) {
+        UnitRows table = rows.of(unit);
+        if (unit.shardWorldSize() == worldSize()) { return; }
+        UnitRowsCache.check(unit, table, rank(), accumulator, staging.segment(), DType.F32);
+        calls.enter(call, Kind.SHARE_SUMS, unit);
+        long mine = 4 * table.summedFrom(rank());
+        for (int r = rank() % unit.shardWorldSize(); r < worldSize(); r += unit.shardWorldSize()) {
+            if (r == rank()) { continue; }
+            long theirs = 4 * table.summedFrom(r);
+            streams.to(r).begin(4 * table.summedTo(rank()) - mine,
+                    (from, to, address) -> MemorySegment.copy(accumulator, mine + from, AeronMessage.MEMORY, address, to - from));
+            streams.from(r).begin(4 * table.summedTo(r) - theirs,
+                    (from, to, address) -> MemorySegment.copy(AeronMessage.MEMORY, address, accumulator, theirs + from, to - from));
+        }
+        pump.run();
+        calls.leave(call);
+    }
+
+    /// Everything is complete when it has begun.
+    @Override
+    public boolean poll() {
+        return false;
+    }
+
+    @Override
+    public void whileWaiting(BooleanSupplier other) {
+        pump.whileWaiting(other);
+    }
+
+    @Override
     public long waitedNs() {
         return 0;
     }
@@ -186,9 +220,12 @@ final class AeronGroup implements CollectiveGroup {
     /// Begins to send peers rows of an unsharded buffer whose elements have `size` bytes, in the order of the shard that they belong to.
     private void sendRows(UnitRows table, Collective collective, MemorySegment unsharded, int size) {
         for (Transfer t : sends.get(collective.ordinal())) {
-            streams.to(t.to()).begin(size * table.shardNumel(t.rowsOf()), (from, to, address) -> table.forEach(t.rowsOf(), from / size, to / size,
+            boolean sums = collective == Collective.REDUCE_SCATTER;
+            long first = sums ? table.summedFrom(t.rowsOf()) : 0;
+            long length = (sums ? table.summedTo(t.rowsOf()) : table.shardNumel(t.rowsOf())) - first;
+            streams.to(t.to()).begin(size * length, (from, to, address) -> table.forEach(t.rowsOf(), first + from / size, first + to / size,
                     (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(unsharded, size * unshardedOffset, AeronMessage.MEMORY,
-                            address + size * shardOffset - from, size * numel)));
+                            address + size * (shardOffset - first) - from, size * numel)));
         }
     }
 

@@ -13,12 +13,18 @@ final class AeronPump {
     private final Call call;
     private final Patience patience;
     private final Incoming[] sources;
+    private BooleanSupplier elsewhere = () -> false;
 
     AeronPump(AeronStreams streams, Call call, Patience patience) {
         this.streams = streams;
         this.call = call;
         this.patience = patience;
         this.sources = streams.sources().toArray(Incoming[]::new);
+    }
+
+    /// @param other what to do when there is nothing to do here; says whether it did anything
+    void whileWaiting(BooleanSupplier other) {
+        elsewhere = other;
     }
 
     /// Takes from all peers as it comes.
@@ -39,8 +45,9 @@ final class AeronPump {
                 patience.progressed();
                 continue;
             }
+            boolean worked = elsewhere.getAsBoolean();
             if (patience.worthLooking()) { checkAlive(awaited.getAsInt()); }
-            if (!patience.rest()) { throw timeout(received, awaited.getAsInt()); }
+            if (!worked && !patience.rest()) { throw timeout(received, awaited.getAsInt()); }
         }
     }
 

@@ -56,7 +56,8 @@ public interface CollectiveGroup extends AutoCloseable {
     void claim(GradientBuffer buffer);
 
     /// Begins to add the ranks' gradients of this rank's rows to `accumulator` (laid out like the shard), in rank order 0, 1, 2 ...:
-    /// `acc = ((acc + g0) + g1) + ...`, each addition rounded to f32.
+    /// `acc = ((acc + g0) + g1) + ...`, each addition rounded to f32. Where several ranks hold the same rows, each adds a part of them, and
+    /// [#shareSums] brings the rest.
     ///
     /// @param from complete, and not written until the buffer is claimed again
     /// @param accumulator not touched until [#awaitReduceScatter] returns
@@ -71,6 +72,12 @@ public interface CollectiveGroup extends AutoCloseable {
         awaitReduceScatter(from);
         claim(from);
     }
+
+    /// Completes the accumulators of the ranks that hold the same rows: each gets the parts that the others have summed, in as many reduce-scatters
+    /// as there were. Does nothing where nobody holds the same rows.
+    ///
+    /// @param staging what it holds is lost
+    void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator);
 
     /// Gives every rank its rows of a unit that rank 0 has put into its `from` (unsharded layout, f32).
     void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard);

@@ -14,6 +14,7 @@ import dev.kintsugi.sharding.estimate.ActivationEstimate;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
+import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.worker.checkpoint.CheckpointReader;
 import dev.kintsugi.worker.checkpoint.CheckpointWriter;
 import dev.kintsugi.worker.checkpoint.weights.FreshWeights;
@@ -71,7 +72,7 @@ final class Rank implements CoordinatorLink.Pulse {
         LOG.info("rank {} of {}, generation {}: {}", arguments.rank(), arguments.worldSize(), arguments.generation(), kernels.description());
         try (WeightSource source = firstWeights(assignment, settings, plan)) {
             Path index = arguments.rank() == 0 ? prepareData(settings, plan) : null;
-            try (CollectiveGroup opened = openGroup(assignment)) {
+            try (CollectiveGroup opened = openGroup(assignment, plan.sharding())) {
                 group = opened;
                 index = agreeOnData(index);
                 train(assignment, settings, plan, kernels, source, index);
@@ -98,13 +99,20 @@ final class Rank implements CoordinatorLink.Pulse {
         return PackedDataset.prepare(config, (read, total, tokens) -> doing = "tokenizing the dataset, %d of %d bytes".formatted(read, total));
     }
 
-    private CollectiveGroup openGroup(JoinResponse assignment) {
+    private CollectiveGroup openGroup(JoinResponse assignment, Sharding sharding) {
         doing = "opening the collective group";
         var transport = assignment.getTransport() == Transport.AERON ? GroupConfig.Transport.AERON : GroupConfig.Transport.SHM;
         List<String> endpoints = assignment.getPeersList().stream().map(Peer::getDataEndpoint).toList();
-        return CollectiveGroups.open(new GroupConfig(arguments.jobId(), arguments.generation(), arguments.rank(), arguments.worldSize(),
-                transport, arguments.shmDirectory(), arguments.aeronDirectory(), endpoints,
-                Duration.ofSeconds(assignment.getSpec().getDdpTimeout())));
+        var config = new GroupConfig(arguments.jobId(), arguments.generation(), arguments.rank(), arguments.worldSize(), transport,
+                arguments.shmDirectory(), arguments.aeronDirectory(), endpoints, Duration.ofSeconds(assignment.getSpec().getDdpTimeout()));
+        return CollectiveGroups.open(config, sharding, gathersInSharedMemory(assignment, sharding) ? GroupConfig.Transport.SHM : transport);
+    }
+
+    /// A copy of the model on one host is gathered there through shared memory, unless the job asks for another transport.
+    private boolean gathersInSharedMemory(JoinResponse assignment, Sharding sharding) {
+        int mine = sharding.replica(arguments.rank());
+        long hosts = assignment.getPeersList().stream().filter(p -> sharding.replica(p.getRank()) == mine).map(Peer::getHost).distinct().count();
+        return hosts == 1 && assignment.getSpec().getTransport() == Transport.TRANSPORT_UNSPECIFIED;
     }
 
     /// Rank 0's index file, on storage that all share.
@@ -132,7 +140,7 @@ final class Rank implements CoordinatorLink.Pulse {
                 CheckpointWriter writer = new CheckpointWriter(settings.outputDir(), plan, arguments.rank());
                 Checkpoints saves = new Checkpoints(writer, group, link)) {
             checkpoints = saves;
-            var units = new UnshardedUnits(plan, group, dtype);
+            var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var model = new Llama(config, settings.length(), dtype, tables);
             var interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, arena, settings.batch(), settings.length(), dtype,
                     settings.checkpointing(), clock);

@@ -112,6 +112,7 @@ final class TrainingLoop {
             Batches.fill(data, order, stepsDone, microbatch, settings.microbatches(), settings.batch(), interpreter.ids(), interpreter.labels());
             loss.add(interpreter.run(1.0 / settings.predictedTokensPerStep()));
         }
+        interpreter.end();
         clock.enter(Phase.NORM);
         return exchangeTotals(loss, gradientNorm.squared(plan, group.rank(), tensors.gradients()));
     }
