@@ -12,6 +12,7 @@ import dev.kintsugi.sharding.program.Instruction.Backward;
 import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
 import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
+import dev.kintsugi.sharding.program.Instruction.ShareSums;
 import dev.kintsugi.sharding.program.Instruction.Unshard;
 import dev.kintsugi.sharding.program.StepProgram;
 import java.util.EnumMap;
@@ -23,6 +24,7 @@ import java.util.Map;
 /// B samples of a micro-batch   T tokens of a sample   N = B T   P weights of a unit's matrices   n elements of the rank's shard of a unit
 /// Unshard        n (4 + bytes of the gathered dtype)               Forward    2 N P + attention 2 B T^2 (H d)
 /// ReduceScatter  4 n (ranks + 2): all read, the accumulator r/w     Backward   4 N P + attention 5 B T^2 (H d), and the forward again when recomputed
+///                of n / K, when K ranks hold the shard; and ShareSums 8 n (K - 1) / K
 /// Loss           6 N P of the head                                  once a step: zeroing 4 n, norm 4 n, optimizer 28 n
 /// ```
 /// Causal attention's masked half is not counted. What takes less than about a percent is not either: norms, rotary, SwiGLU and the embedding go
@@ -42,7 +44,7 @@ public record StepWork(Map<StepPhase, Double> amounts) {
             UnitPlan unit = plan.units().get(instruction.unit());
             switch (instruction) {
                 case Unshard _ -> amounts.merge(StepPhase.GATHER, (double) rounds * gatherBytes(unit, rank, dtype), Double::sum);
-                case ReduceScatter _ -> amounts.merge(StepPhase.SCATTER, (double) rounds * scatterBytes(plan, unit, rank), Double::sum);
+                case ReduceScatter _ -> amounts.merge(StepPhase.SCATTER, rounds * scatterBytes(plan, unit, rank), Double::sum);
                 case Loss _ -> amounts.merge(StepPhase.LOSS, rounds * 6.0 * B * T * headMatrix(unit), Double::sum);
                 case Forward _ -> amounts.merge(StepPhase.FORWARD, rounds * forward(plan, unit, B, T), Double::sum);
                 case Backward _ -> amounts.merge(StepPhase.BACKWARD, rounds * backward(plan, unit, B, T, checkpointing), Double::sum);
@@ -50,6 +52,9 @@ public record StepWork(Map<StepPhase, Double> amounts) {
             }
         }
         double shard = plan.shardNumel(rank);
+        for (Instruction instruction : program.ending()) {
+            if (instruction instanceof ShareSums) { amounts.merge(StepPhase.SCATTER, sharedBytes(plan, plan.units().get(instruction.unit()), rank), Double::sum); }
+        }
         amounts.merge(StepPhase.SCATTER, 4 * shard, Double::sum);
         amounts.put(StepPhase.NORM, 4 * shard);
         amounts.put(StepPhase.OPTIMIZER, 28 * shard);
@@ -64,8 +69,13 @@ public record StepWork(Map<StepPhase, Double> amounts) {
         return unit.shardNumel(rank) * (DType.F32.bytes() + dtype.bytes());
     }
 
-    private static long scatterBytes(ShardPlan plan, UnitPlan unit, int rank) {
-        return unit.shardNumel(rank) * DType.F32.bytes() * (plan.worldSize() + 2);
+    private static double scatterBytes(ShardPlan plan, UnitPlan unit, int rank) {
+        return 4.0 * unit.shardNumel(rank) * (plan.worldSize() + 2) / plan.sharding().replicas();
+    }
+
+    private static double sharedBytes(ShardPlan plan, UnitPlan unit, int rank) {
+        int replicas = plan.sharding().replicas();
+        return 8.0 * unit.shardNumel(rank) * (replicas - 1) / replicas;
     }
 
     private static double forward(ShardPlan plan, UnitPlan unit, long B, long T) {

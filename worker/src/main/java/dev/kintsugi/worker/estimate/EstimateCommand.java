@@ -1,9 +1,11 @@
 package dev.kintsugi.worker.estimate;
 
+import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaConfigParser;
 import dev.kintsugi.sharding.estimate.PhaseRates;
+import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.failure.CallerException;
 import java.io.IOException;
@@ -29,6 +31,13 @@ public final class EstimateCommand implements Callable<Integer> {
 
     @Option(names = "--world_size", defaultValue = "1", paramLabel = "N", description = "Ranks (default: ${DEFAULT-VALUE}).")
     private int worldSize;
+
+    @Option(names = "--sharding_strategy", defaultValue = "FULL_SHARD", paramLabel = "NAME",
+            description = "FULL_SHARD (default), SHARD_GRAD_OP, NO_SHARD or HYBRID_SHARD.")
+    private String strategy;
+
+    @Option(names = "--hybrid_shard_size", paramLabel = "N", description = "Ranks that hold a copy of the model with HYBRID_SHARD.")
+    private Integer hybridShardSize;
 
     @Option(names = {"--max_length", "--max_seq_len"}, defaultValue = "1024", paramLabel = "N",
             description = "Tokens of a sample (default: ${DEFAULT-VALUE}).")
@@ -86,7 +95,16 @@ public final class EstimateCommand implements Callable<Integer> {
             throw new CallerException("--max_length=%d must be between 2 and max_position_embeddings=%d of %s".formatted(maxLength,
                     config.maxPositionEmbeddings(), model));
         }
-        return new Workload(config, worldSize, rounds, batch, maxLength, bf16 ? DType.BF16 : DType.F32, kept());
+        return new Workload(config, sharding(), rounds, batch, maxLength, bf16 ? DType.BF16 : DType.F32, kept());
+    }
+
+    private Sharding sharding() {
+        try {
+            return Sharding.of(ShardingStrategy.valueOf(strategy), worldSize, hybridShardSize == null ? worldSize : hybridShardSize);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), ("--sharding_strategy=%s with --hybrid_shard_size=%s does not cut %d ranks; use FULL_SHARD, "
+                    + "SHARD_GRAD_OP, NO_SHARD, or HYBRID_SHARD with a divisor of the ranks").formatted(strategy, hybridShardSize, worldSize), e);
+        }
     }
 
     private void atLeastOne(String flag, int value) {

@@ -50,7 +50,7 @@ final class ProbeRank implements AutoCloseable {
         group = CollectiveGroups.open(groupConfig);
         tensors = new RankTensors(plan, group.rank());
         stepArena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(w.config(), w.batch(), w.length(), w.dtype(), w.checkpointing()));
-        var units = new UnshardedUnits(plan, group, w.dtype());
+        var units = new UnshardedUnits(plan, group, w.dtype(), tensors.state().parameters());
         var model = new Llama(w.config(), w.length(), w.dtype(), probeArena);
         interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, stepArena, w.batch(), w.length(), w.dtype(),
                 w.checkpointing(), clock);
@@ -95,6 +95,7 @@ final class ProbeRank implements AutoCloseable {
         clock.enter(Phase.SCATTER);
         tensors.zeroGradients();
         interpreter.run(scale);
+        interpreter.end();
         clock.enter(Phase.NORM);
         double squared = norm.squared(plan, group.rank(), tensors.gradients()).toDouble();
         clock.enter(Phase.OPTIMIZER);
