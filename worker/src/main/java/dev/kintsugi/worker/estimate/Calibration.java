@@ -4,6 +4,7 @@ import dev.kintsugi.sharding.estimate.PhaseRates;
 import dev.kintsugi.sharding.estimate.StepPhase;
 import dev.kintsugi.sharding.estimate.StepSeconds;
 import dev.kintsugi.worker.collective.GroupConfig;
+import dev.kintsugi.worker.kernel.KernelFactory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -38,7 +39,7 @@ final class Calibration {
             for (int r = 0; r < probe.worldSize(); r++) {
                 var group = new GroupConfig("estimate", 1, r, probe.worldSize(), GroupConfig.Transport.SHM, shared, shared, List.of(), PATIENCE);
                 ranks.add(() -> {
-                    try (var rank = new ProbeRank(probe, group)) { return rank.steps(warmUpSeconds, seconds); }
+                    try (var rank = new ProbeRank(probe, group, KernelFactory.open("cpu"))) { return rank.steps(warmUpSeconds, seconds); }
                 });
             }
             var steps = new ArrayList<StepSeconds>();

@@ -52,6 +52,8 @@ record Estimate(Workload job, PhaseRates rates, int cores) {
         root.put("world_size", job.worldSize()).put("tokens_per_step", job.tokensPerStep()).put("parameters", parameters())
                 .put("memory_bytes", memory().totalBytes()).put("model_flops", flops()).put("attention_flops", attentionFlops())
                 .put("gather_bytes", (long) work.amount(StepPhase.GATHER)).put("scatter_bytes", (long) work.amount(StepPhase.SCATTER));
+        ObjectNode items = root.putObject("memory");
+        memory().items().forEach(item -> items.put(item.purpose(), item.bytes()));
         if (rates != null) {
             StepSeconds seconds = seconds();
             root.put("step_seconds", seconds.step()).put("tokens_per_second", job.tokensPerStep() / seconds.step())

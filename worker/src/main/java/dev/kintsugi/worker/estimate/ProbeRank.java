@@ -12,7 +12,6 @@ import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
 import dev.kintsugi.worker.fsdp.RankTensors;
 import dev.kintsugi.worker.fsdp.RoundInterpreter;
 import dev.kintsugi.worker.fsdp.UnshardedUnits;
-import dev.kintsugi.worker.kernel.KernelFactory;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
@@ -33,9 +32,8 @@ final class ProbeRank implements AutoCloseable {
     private static final AdamWOptimizer.Settings OPTIMIZER = new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1);
 
     private final Arena probeArena = Arena.ofShared();
-    private final Kernels kernels = KernelFactory.open("cpu");
     private final PhaseClock clock = new PhaseClock();
-    private final AdamWOptimizer optimizer = new AdamWOptimizer(kernels, OPTIMIZER);
+    private final AdamWOptimizer optimizer;
     private final ShardPlan plan;
     private final CollectiveGroup group;
     private final RankTensors tensors;
@@ -45,7 +43,8 @@ final class ProbeRank implements AutoCloseable {
     private final double scale;
     private long step;
 
-    ProbeRank(Workload w, GroupConfig groupConfig) {
+    ProbeRank(Workload w, GroupConfig groupConfig, Kernels kernels) {
+        optimizer = new AdamWOptimizer(kernels, OPTIMIZER);
         plan = w.plan();
         group = CollectiveGroups.open(groupConfig);
         tensors = new RankTensors(plan, group.rank());

@@ -33,6 +33,7 @@ class EstimateCommandTest {
     void shouldPredictSecondsOfAllPhasesFromMeasuredRates() {
         assertThat(run("--world_size", "2", "--max_length", "64", "--bf16", "--json", "--warm_up_seconds", "0.3", "--measured_seconds", "0.2")).isZero();
         JsonNode estimate = new JsonMapper().readTree(out.toString());
+        assertThat(estimate.get("memory").get("activations").asLong()).isPositive();
         double sum = 0;
         for (String phase : List.of("gather", "forward", "loss", "backward", "scatter", "norm", "optimizer")) {
             assertThat(estimate.get("seconds").get(phase).asDouble()).as(phase).isPositive();
