@@ -36,7 +36,7 @@ def measure(work, length):
     shape = dataclasses.replace(SHAPE, length=length)
     write_config(shape, work / "model")
     write_text(shape, shape.steps, work / "data.txt")
-    text = run([ROOT / "kintsugi", "estimate", "--config_name", work / "model", "--max_length", length, "--bf16", "--measure", "false", "--json"], 120)
+    text = run([ROOT / "kintsugi", "estimate", "--config_name", work / "model", "--max_length", length, "--bf16", "True", "--measure", "false", "--json"], 120)
     memory = json.loads(text.splitlines()[-1])["memory"]
     result = train(work, ["--config_name", work / "model", "--tokenizer_name", work / "model"], shape, 1, shape.steps, True, "selective")
     return {"length": length, "estimated": memory["activations"] + memory["rotary tables"], "resident": result["peak_rss_mib"] * 2**20,
