@@ -53,7 +53,8 @@ public record StepWork(Map<StepPhase, Double> amounts) {
         }
         double shard = plan.shardNumel(rank);
         for (Instruction instruction : program.ending()) {
-            if (instruction instanceof ShareSums) { amounts.merge(StepPhase.SCATTER, sharedBytes(plan, plan.units().get(instruction.unit()), rank), Double::sum); }
+            if (!(instruction instanceof ShareSums)) { continue; }
+            amounts.merge(StepPhase.SCATTER, sharedBytes(plan, plan.units().get(instruction.unit()), rank), Double::sum);
         }
         amounts.merge(StepPhase.SCATTER, 4 * shard, Double::sum);
         amounts.put(StepPhase.NORM, 4 * shard);
