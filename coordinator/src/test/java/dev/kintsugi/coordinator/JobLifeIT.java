@@ -10,12 +10,14 @@ import dev.kintsugi.proto.v1.Job;
 import dev.kintsugi.proto.v1.JobState;
 import dev.kintsugi.proto.v1.JoinResponse;
 import dev.kintsugi.proto.v1.RankMemory;
+import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.proto.v1.StartRanks;
 import dev.kintsugi.proto.v1.StepMetrics;
 import dev.kintsugi.proto.v1.Transport;
 import dev.kintsugi.proto.v1.WatchJobRequest;
 import dev.kintsugi.proto.v1.WatchJobResponse;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
+import dev.kintsugi.sharding.plan.Sharding;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -165,6 +167,21 @@ class JobLifeIT {
         assertThat(waiting.getMessage()).startsWith("host host-a with rank 0 was lost").contains("waiting for 1 free slots");
         var other = new FakeHost(cluster.channel, "b", 1);
         assertThat(other.awaitStart().getGeneration()).isEqualTo(2);
+    }
+
+    @Test
+    void shouldKeepACopyOfAHybridOnEachHost() throws Exception {
+        Job job = cluster.submit(cluster.spec(4).setShardingStrategy(ShardingStrategy.HYBRID_SHARD));
+        var ranks = new ArrayList<FakeRank>();
+        for (FakeHost host : List.of(new FakeHost(cluster.channel, "a", 2), new FakeHost(cluster.channel, "b", 2))) {
+            StartRanks start = host.awaitStart();
+            for (int rank : start.getRanksList()) { ranks.add(new FakeRank(cluster.channel, start, host.id, rank)); }
+        }
+        JoinResponse joined = ranks.getLast().awaitJoined();
+        assertThat(ShardPlanCodec.fromProto(joined.getPlan()).sharding()).isEqualTo(new Sharding(ShardingStrategy.HYBRID_SHARD, 4, 2));
+        assertThat(joined.getTransport()).isEqualTo(Transport.AERON);
+        assertThat(cluster.jobs.cancelJob(CancelJobRequest.newBuilder().setJobId(job.getJobId()).build()).getJob().getState())
+                .isEqualTo(JobState.CANCELLED);
     }
 
     @Test

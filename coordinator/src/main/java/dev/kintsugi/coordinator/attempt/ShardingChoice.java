@@ -26,7 +26,9 @@ record ShardingChoice(Sharding sharding, String reason) {
 
     /// For the log and the status page.
     String explain() {
-        return "%s: %d %s of the model, each cut over %d %s (%s)".formatted(sharding.strategy(), sharding.replicas(),
-                sharding.replicas() == 1 ? "copy" : "copies", sharding.shardWorldSize(), sharding.shardWorldSize() == 1 ? "rank" : "ranks", reason);
+        int ranks = sharding.shardWorldSize();
+        if (sharding.replicas() == 1) { return "%s: the model is cut over %d rank%s".formatted(sharding.strategy(), ranks, ranks == 1 ? "" : "s"); }
+        if (ranks == 1) { return "%s: %d copies of the model, one a rank".formatted(sharding.strategy(), sharding.replicas()); }
+        return "%s: %d copies of the model, each cut over %d ranks (%s)".formatted(sharding.strategy(), sharding.replicas(), ranks, reason);
     }
 }

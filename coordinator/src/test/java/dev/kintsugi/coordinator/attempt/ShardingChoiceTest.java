@@ -12,7 +12,10 @@ class ShardingChoiceTest {
     @Test
     void shouldCutAsTheStrategySays() {
         assertThat(decide(ShardingStrategy.FULL_SHARD, List.of(4)).sharding()).isEqualTo(Sharding.fullShard(4));
-        assertThat(decide(ShardingStrategy.NO_SHARD, List.of(2, 2)).sharding()).isEqualTo(new Sharding(ShardingStrategy.NO_SHARD, 4, 1));
+        assertThat(decide(ShardingStrategy.FULL_SHARD, List.of(4)).explain()).isEqualTo("FULL_SHARD: the model is cut over 4 ranks");
+        ShardingChoice copies = decide(ShardingStrategy.NO_SHARD, List.of(2, 2));
+        assertThat(copies.sharding()).isEqualTo(new Sharding(ShardingStrategy.NO_SHARD, 4, 1));
+        assertThat(copies.explain()).isEqualTo("NO_SHARD: 4 copies of the model, one a rank");
     }
 
     @Test
