@@ -6,8 +6,8 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 import picocli.CommandLine;
 
-/// The entry point of the command line. The launcher hands `coordinator`, `agent`, `checkpoint`, `eval` and `generate` to other
-/// programs and everything else to this one.
+/// The entry point of the command line. The launcher hands `coordinator`, `agent`, `checkpoint`, `estimate`, `eval` and `generate` to
+/// other programs and everything else to this one.
 public final class Kintsugi {
     /// Held here, as java.util.logging keeps its loggers by weak references only.
     private static final Logger GRPC = Logger.getLogger("io.grpc");

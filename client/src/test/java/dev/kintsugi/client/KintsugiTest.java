@@ -48,7 +48,7 @@ class KintsugiTest {
         Ended ended = run();
         assertThat(ended.status).isZero();
         for (String command : List.of("quickstart", "train", "submit", "jobs", "watch", "cancel", "logs", "coordinator", "agent",
-                "checkpoint", "eval", "generate", "plot")) {
+                "checkpoint", "estimate", "eval", "generate", "plot")) {
             assertThat(ended.out).containsPattern("(?m)^  " + command + "[ ,]");
         }
     }

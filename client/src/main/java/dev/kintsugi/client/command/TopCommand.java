@@ -40,6 +40,7 @@ public final class TopCommand implements Callable<Integer> {
         elsewhere(top, "coordinator", "Run the service that queues jobs and commits checkpoints.");
         elsewhere(top, "agent", "Run the agent that starts ranks on this host: --slots N --coordinator HOST:PORT.");
         elsewhere(top, "checkpoint", "inspect, verify or export a checkpoint.");
+        elsewhere(top, "estimate", "Memory, operations, bytes and seconds by phase of a job, before it runs.");
         elsewhere(top, "eval", "The loss and perplexity of a model on a text.");
         elsewhere(top, "generate", "Continue a prompt with a model.");
         top.addSubcommand(new PlotCommand());

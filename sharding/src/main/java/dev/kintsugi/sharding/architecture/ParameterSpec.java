@@ -29,6 +29,8 @@ public record ParameterSpec(String name, List<Long> shape, InitRule init, boolea
     }
 
     public long numel() {
-        return shape.stream().reduce(1L, Math::multiplyExact);
+        long numel = 1;
+        for (long extent : shape) { numel = Math.multiplyExact(numel, extent); }       // asked for in every step: no stream
+        return numel;
     }
 }

@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.cli;
 
 import dev.kintsugi.worker.checkpoint.cli.CheckpointCommand;
+import dev.kintsugi.worker.estimate.EstimateCommand;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
 import dev.kintsugi.worker.generate.EvalCommand;
@@ -17,7 +18,7 @@ import picocli.CommandLine.Spec;
 ///
 /// Exit status: 0 done, 1 it could not be done, 2 the command line is wrong; what is wrong is one sentence on standard error.
 @Command(name = "kintsugi", description = "Tools for models and checkpoints.", mixinStandardHelpOptions = true,
-        subcommands = {CheckpointCommand.class, EvalCommand.class, GenerateCommand.class})
+        subcommands = {CheckpointCommand.class, EstimateCommand.class, EvalCommand.class, GenerateCommand.class})
 public final class WorkerTools implements Runnable {
     @Spec
     private CommandSpec spec;

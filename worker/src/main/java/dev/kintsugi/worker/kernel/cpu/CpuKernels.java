@@ -36,6 +36,11 @@ public final class CpuKernels implements Kernels {
         return "cpu (%s, Vector %d)".formatted(matmul.description(), Lanes.F.vectorBitSize());
     }
 
+    /// How many oneDNN primitives were made so far: as many as there are shapes of products, so none after the first step.
+    public long primitivesMade() {
+        return matmul.primitivesMade();
+    }
+
     @Override
     public void fill(Tensor y, double value) {
         Shapes.floats("y", y);

@@ -25,6 +25,11 @@ interface Matmul {
     void multiply(Types types, MemorySegment c, long ldc, MemorySegment a, long lda, boolean transA, MemorySegment b, long ldb,
             boolean transB, int m, int n, int k, boolean accumulate);
 
+    /// How many primitives were made so far; 0 where there are none.
+    default long primitivesMade() {
+        return 0;
+    }
+
     /// For the log, such as `oneDNN 3.11 avx512_core`.
     String description();
 }

@@ -26,6 +26,7 @@ final class MatmulCache {
 
     private final OneDnn dnn;
     private final int capacity;
+    private long made;
     private final LinkedHashMap<Layout, Product> products = new LinkedHashMap<>(64, 0.75f, true) {
         @Override
         protected boolean removeEldestEntry(Entry<Layout, Product> eldest) {
@@ -50,7 +51,13 @@ final class MatmulCache {
         return product;
     }
 
+    /// Primitives made so far, those that are gone again included.
+    long made() {
+        return made;
+    }
+
     private Product create(Layout at) {
+        made++;
         MemorySegment a = matrixDesc(at.m, at.k, at.lda, at.transA, at.types.bf16Inputs);
         MemorySegment b = matrixDesc(at.k, at.n, at.ldb, at.transB, at.types.bf16Inputs);
         MemorySegment c = matrixDesc(at.m, at.n, at.ldc, false, at.types.bf16Output);

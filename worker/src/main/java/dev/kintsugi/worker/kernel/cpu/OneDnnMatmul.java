@@ -78,6 +78,11 @@ final class OneDnnMatmul implements Matmul {
         return scratchpad.address();
     }
 
+    @Override
+    public long primitivesMade() {
+        return cache.made();
+    }
+
     /// The version, and the code that square products in both types run.
     @Override
     public String description() {

@@ -1,0 +1,115 @@
+package dev.kintsugi.worker.estimate;
+
+import dev.kintsugi.sharding.estimate.ActivationEstimate;
+import dev.kintsugi.sharding.estimate.StepPhase;
+import dev.kintsugi.sharding.estimate.StepSeconds;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.worker.collective.CollectiveGroup;
+import dev.kintsugi.worker.collective.CollectiveGroups;
+import dev.kintsugi.worker.collective.GroupConfig;
+import dev.kintsugi.worker.fsdp.PhaseClock;
+import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
+import dev.kintsugi.worker.fsdp.RankTensors;
+import dev.kintsugi.worker.fsdp.RoundInterpreter;
+import dev.kintsugi.worker.fsdp.UnshardedUnits;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.memory.Tensor;
+import dev.kintsugi.worker.model.Llama;
+import dev.kintsugi.worker.optim.AdamWOptimizer;
+import dev.kintsugi.worker.optim.GradientNorm;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Random;
+
+/// One rank of a calibration: trains random weights on random tokens, and says how long each step's phases took. Used by the thread that made it.
+final class ProbeRank implements AutoCloseable {
+    private static final int STEPS_LEAST = 3;
+    private static final AdamWOptimizer.Settings OPTIMIZER = new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1);
+
+    private final Arena probeArena = Arena.ofShared();
+    private final PhaseClock clock = new PhaseClock();
+    private final AdamWOptimizer optimizer;
+    private final ShardPlan plan;
+    private final CollectiveGroup group;
+    private final RankTensors tensors;
+    private final StepArena stepArena;
+    private final RoundInterpreter interpreter;
+    private final GradientNorm norm;
+    private final double scale;
+    private long step;
+
+    ProbeRank(Workload w, GroupConfig groupConfig, Kernels kernels) {
+        optimizer = new AdamWOptimizer(kernels, OPTIMIZER);
+        plan = w.plan();
+        group = CollectiveGroups.open(groupConfig);
+        tensors = new RankTensors(plan, group.rank());
+        stepArena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(w.config(), w.batch(), w.length(), w.dtype(), w.checkpointing()));
+        var units = new UnshardedUnits(plan, group, w.dtype(), tensors.state().parameters());
+        var model = new Llama(w.config(), w.length(), w.dtype(), probeArena);
+        interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, stepArena, w.batch(), w.length(), w.dtype(),
+                w.checkpointing(), clock);
+        norm = new GradientNorm(kernels, plan, group.rank());
+        scale = 1.0 / w.tokensPerStep();
+        initialise(w.config().vocabSize());
+    }
+
+    /// Ordinary numbers: denormals would be slow.
+    private void initialise(int vocabSize) {
+        var random = new Random(1 + group.rank());
+        for (MemorySegment weights : tensors.state().parameters()) {
+            for (long i = 0; i < weights.byteSize() / Float.BYTES; i++) {
+                weights.setAtIndex(ValueLayout.JAVA_FLOAT, i, 0.04f * (random.nextFloat() - 0.5f));
+            }
+        }
+        for (Tensor tokens : List.of(interpreter.ids(), interpreter.labels())) {
+            for (long i = 0; i < tokens.numel(); i++) { tokens.data().setAtIndex(ValueLayout.JAVA_INT, i, random.nextInt(vocabSize)); }
+        }
+    }
+
+    List<StepSeconds> steps(double warmUpSeconds, double seconds) {
+        oneFor(warmUpSeconds);
+        return oneFor(seconds);
+    }
+
+    /// All ranks make the same number of steps: as many as rank 0 has time for.
+    private List<StepSeconds> oneFor(double seconds) {
+        var steps = new ArrayList<StepSeconds>();
+        long endNs = System.nanoTime() + (long) (seconds * 1e9);
+        while (goesOn(steps.size() < STEPS_LEAST || System.nanoTime() < endNs)) { steps.add(one()); }
+        return steps;
+    }
+
+    private boolean goesOn(boolean mine) {
+        return group.exchange("another step", new byte[] {(byte) (mine ? 1 : 0)}).getFirst()[0] == 1;
+    }
+
+    private StepSeconds one() {
+        group.enterStep(++step);
+        clock.begin();
+        clock.enter(Phase.SCATTER);
+        tensors.zeroGradients();
+        interpreter.run(scale);
+        interpreter.end();
+        clock.enter(Phase.NORM);
+        double squared = norm.squared(plan, group.rank(), tensors.gradients()).toDouble();
+        clock.enter(Phase.OPTIMIZER);
+        optimizer.update(tensors.state(), tensors.gradients(), step, 1e-4, GradientNorm.clipCoefficient(Math.sqrt(squared), 1));
+        clock.end();
+        var byPhase = new EnumMap<StepPhase, Double>(StepPhase.class);
+        for (StepPhase p : StepPhase.values()) { byPhase.put(p, clock.seconds(Phase.valueOf(p.name()))); }
+        return new StepSeconds(byPhase, clock.seconds(Phase.GATHER_WAIT) + clock.seconds(Phase.SCATTER_WAIT));
+    }
+
+    @Override
+    public void close() {
+        group.close();
+        stepArena.close();
+        tensors.close();
+        probeArena.close();
+    }
+}
