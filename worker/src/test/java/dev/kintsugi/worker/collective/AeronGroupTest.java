@@ -40,7 +40,7 @@ class AeronGroupTest {
         var tiny = new AeronSettings(64 << 10, 1408);
         Ranks.run(worldSize, rank -> {
             try (var group = AeronGroup.open(groups.config(Transport.AERON, rank, worldSize, Duration.ofSeconds(20)), tiny);
-                    var arena = Arena.ofConfined()) {
+                    var arena = Arena.ofShared()) {
                 var gradient = group.gradientBuffer("gradient", unit.unshardedNumel());
                 var accumulator = arena.allocate(4 * unit.shardNumel(rank), 64);
                 var full = group.gatherBuffer("full", unit.unshardedNumel(), DType.F32);
@@ -74,10 +74,13 @@ class AeronGroupTest {
                     done.await();
                     return null;
                 }
-                assertThatThrownBy(() -> group.exchange("losses", new byte[100])).isInstanceOf(CollectiveTimeoutException.class)
-                        .hasMessageContaining("exchange losses").hasMessageContaining("rank 1 has sent nothing")
-                        .hasMessageNotContaining("rank 0").hasMessageNotContaining("rank 2");
-                done.countDown();
+                try {
+                    assertThatThrownBy(() -> group.exchange("losses", new byte[100])).isInstanceOf(CollectiveTimeoutException.class)
+                            .hasMessageContaining("exchange losses").hasMessageContaining("rank 1 has sent nothing")
+                            .hasMessageNotContaining("rank 0").hasMessageNotContaining("rank 2");
+                } finally {
+                    done.countDown();
+                }
                 done.await();
                 return null;
             }
