@@ -109,7 +109,7 @@ final class AeronGroup implements CollectiveGroup {
     }
 
     @Override
-    public void beginReduceScatter(UnitPlan unit, GradientBuffer gradient, MemorySegment accumulator) {
+    public void beginReduceScatter(UnitPlan unit, GradientBuffer gradient, MemorySegment accumulator, boolean afresh) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = gradient.segment();
         UnitRowsCache.check(unit, table, rank(), accumulator, unsharded, DType.F32);
@@ -117,20 +117,21 @@ final class AeronGroup implements CollectiveGroup {
         sendRows(table, Collective.REDUCE_SCATTER, unsharded, DType.F32.bytes());
         for (Transfer t : receives.get(Collective.REDUCE_SCATTER.ordinal())) {
             streams.from(t.from()).begin(4 * table.shardNumel(rank()),
-                    (from, to, address) -> ChainSum.add(accumulator, from, AeronMessage.MEMORY, address, (int) (to - from) / 4));
+                    (from, to, address) -> ChainSum.add(accumulator, from, AeronMessage.MEMORY, address, (int) (to - from) / 4,
+                            afresh && t.from() == 0));
         }
         turns.begin(4 * table.shardNumel(rank()));
-        pump.run(() -> reduce(table, unsharded, accumulator), turns::isDone, turns::source);
+        pump.run(() -> reduce(table, unsharded, accumulator, afresh), turns::isDone, turns::source);
         calls.leave(call);
     }
 
     /// Does the turns whose contribution is there.
-    private int reduce(UnitRows table, MemorySegment unsharded, MemorySegment accumulator) {
+    private int reduce(UnitRows table, MemorySegment unsharded, MemorySegment accumulator, boolean afresh) {
         int work = 0;
         while (!turns.isDone()) {
             if (turns.source() == rank()) {
                 table.forEach(rank(), turns.from() / 4, turns.to() / 4, (shardOffset, unshardedOffset, numel) -> ChainSum.add(accumulator,
-                        4 * shardOffset, unsharded, 4 * unshardedOffset, (int) numel));
+                        4 * shardOffset, unsharded, 4 * unshardedOffset, (int) numel, afresh && rank() == 0));
             } else {
                 Incoming source = streams.from(turns.source());
                 work += source.poll(turns.to());

@@ -60,14 +60,15 @@ public interface CollectiveGroup extends AutoCloseable {
     ///
     /// @param from complete, and not written until the buffer is claimed again
     /// @param accumulator not touched until [#awaitReduceScatter] returns
-    void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator);
+    /// @param afresh begins with 0 instead of what the accumulator holds, which saves zeroing and reading it
+    void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator, boolean afresh);
 
     /// Returns when the accumulator is complete. Other ranks may still be reading the buffer.
     void awaitReduceScatter(GradientBuffer from);
 
     /// Both halves and [#claim] at once: on return `from` may be overwritten.
     default void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
-        beginReduceScatter(unit, from, accumulator);
+        beginReduceScatter(unit, from, accumulator, false);
         awaitReduceScatter(from);
         claim(from);
     }

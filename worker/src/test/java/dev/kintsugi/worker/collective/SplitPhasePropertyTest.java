@@ -95,6 +95,7 @@ class SplitPhasePropertyTest {
             for (long numel : buffers.gradientSlotNumel()) { gradients.add(group.gradientBuffer("gradient", numel)); }
             shards = allocate(arena);
             accumulators = allocate(arena);
+            for (MemorySegment a : accumulators) { a.fill((byte) 0x77); }      // sums begin afresh
         }
 
         private List<MemorySegment> allocate(Arena arena) {
@@ -131,7 +132,7 @@ class SplitPhasePropertyTest {
                     if (unit.index() > 0) { look(unit, full); }
                     make(unit, gradient);
                 }
-                case ReduceScatter _ -> group.beginReduceScatter(unit, gradient, accumulators.get(unit.index()));
+                case ReduceScatter _ -> group.beginReduceScatter(unit, gradient, accumulators.get(unit.index()), microbatch == group.rank());
                 case AwaitReduceScatter _ -> group.awaitReduceScatter(gradient);
             }
         }
