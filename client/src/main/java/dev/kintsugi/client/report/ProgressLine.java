@@ -15,18 +15,23 @@ public final class ProgressLine {
     /// @param maxSteps 0 when it is not known yet
     /// @param remainingSeconds NaN when it is not known yet
     public static String plain(StepMetrics step, long maxSteps, double remainingSeconds) {
-        return String.format(Locale.ROOT, "step %d/%d  loss %.4f  grad_norm %.3f  learning_rate %.3e  %s tokens/s  eta %s",
+        return String.format(Locale.ROOT, "step %d/%d  loss %.4f  grad_norm %.3f  learning_rate %.3e  %s tokens/s%s  eta %s",
                 step.getStep(),
                 maxSteps, step.getLoss(), step.getGradNorm(), step.getLearningRate(),
-                Quantities.grouped(step.getTokensPerSecond()),
+                Quantities.grouped(step.getTokensPerSecond()), utilization(step),
                 Quantities.duration(remainingSeconds));
+    }
+
+    /// Nothing for a rank that does not tell.
+    private static String utilization(StepMetrics step) {
+        return step.getMfu() > 0 ? String.format(Locale.ROOT, "  mfu %.1f %%", 100 * step.getMfu()) : "";
     }
 
     /// The same with a bar, never wider than the terminal: a line that wraps cannot be redrawn.
     public static String bar(StepMetrics step, long maxSteps, double remainingSeconds, int width) {
-        String figures = String.format(Locale.ROOT, " %d/%d  loss %.4f  %s tok/s  eta %s", step.getStep(), maxSteps,
+        String figures = String.format(Locale.ROOT, " %d/%d  loss %.4f  %s tok/s%s  eta %s", step.getStep(), maxSteps,
                 step.getLoss(),
-                Quantities.grouped(step.getTokensPerSecond()), Quantities.duration(remainingSeconds));
+                Quantities.grouped(step.getTokensPerSecond()), utilization(step), Quantities.duration(remainingSeconds));
         int room = Math.min(BAR_MOST, width - 1 - figures.length() - 2);
         String line = room < BAR_LEAST ? figures.strip() : "[" + blocks(step.getStep(), maxSteps, room) + "]" + figures;
         return line.length() < width ? line : line.substring(0, Math.max(0, width - 1));

@@ -22,6 +22,7 @@ public record BorrowedFlag(String name, List<String> harmless, String text, Stri
             case "dataset_name" -> List.of("train_file");
             case "gradient_checkpointing" -> List.of("use_gradient_checkpointing");
             case "dataset_text_field" -> List.of("text_column");
+            case "sharding_strategy" -> List.of("fsdp_sharding_strategy");
             case "world_size" -> List.of("num_processes");
             default -> List.of();
         };

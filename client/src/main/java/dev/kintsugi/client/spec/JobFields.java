@@ -89,10 +89,12 @@ public final class JobFields {
         texts.put("save_strategy", "steps (default): every save_steps and at the end; no: never");
         texts.put("save_steps", "steps between checkpoints; default 500, 0: only at the end");
         texts.put("save_total_limit", "how many of the newest checkpoints to keep; default: all");
+        texts.put("peak_tflops", "what one rank's hardware can do at most, in TFLOP/s, for MFU; default: measured with matrix products");
         texts.put("resume_from_checkpoint", "True or latest: the newest in output_dir; or a checkpoint directory");
         texts.put("world_size", "ranks; default 1");
         texts.put("transport", "default: shm when all ranks are on one host, else aeron");
-        texts.put("sharding_strategy", "FULL_SHARD only, so far");
+        texts.put("sharding_strategy", "what ranks share out, at which price in traffic; the same bits; Accelerate's numbers 1 to 4 too; default FULL_SHARD");
+        texts.put("hybrid_shard_size", "HYBRID_SHARD: ranks that hold one copy of the model together; default: those of one host");
         texts.put("threads", "compute threads of one rank; default 1, which fixes the bits");
         texts.put("max_restarts", "failed attempts in a row without a new checkpoint; default 3");
         texts.put("ddp_timeout", "seconds a collective may stand still; default 1800");

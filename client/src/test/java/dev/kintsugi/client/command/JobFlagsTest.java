@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kintsugi.client.spec.UsageException;
 import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.proto.v1.ShardingStrategy;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 
@@ -38,6 +41,18 @@ class JobFlagsTest {
     void shouldTakeTheNamesThatOtherTrainersUse() {
         assertThat(parse("--max_seq_len", "2048", "--use_gradient_checkpointing", "True", "--model_name_or_path", "m"))
                 .isEqualTo(JobSpec.newBuilder().setMaxLength(2048).setGradientCheckpointing(true).setModelName("m").build());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, FULL_SHARD", "SHARD_GRAD_OP, SHARD_GRAD_OP", "3, NO_SHARD", "hybrid_shard, HYBRID_SHARD"})
+    void shouldTakeTheStrategiesAsAccelerateWritesThem(String written, ShardingStrategy strategy) {
+        assertThat(parse("--fsdp_sharding_strategy", written)).isEqualTo(JobSpec.newBuilder().setShardingStrategy(strategy).build());
+    }
+
+    @Test
+    void shouldNameTheStrategiesThatThereAre() {
+        assertThatThrownBy(() -> parse("--fsdp_sharding_strategy", "5")).isInstanceOf(UsageException.class).hasMessage(
+                "--fsdp_sharding_strategy=5 is not one of the choices; write one of FULL_SHARD, SHARD_GRAD_OP, NO_SHARD, HYBRID_SHARD.");
     }
 
     @Test

@@ -69,6 +69,8 @@ class BadInputIT {
             --max_length                  | 65             | 1 | max_length
             --max_length                  | x              | 2 | max_length
             --learning_rat                | 1              | 2 | --learning_rate
+            --fsdp_sharding_strategy      | SHARD          | 2 | SHARD_GRAD_OP
+            --hybrid_shard_size           | 2              | 1 | HYBRID_SHARD
             --output_dir                  | file/below     | 1 | file
             """)
     void shouldRefuseInOneSentence(String flag, String value, int status, String named) throws Exception {

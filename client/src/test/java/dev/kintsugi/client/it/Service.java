@@ -3,14 +3,15 @@ package dev.kintsugi.client.it;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/// A coordinator and one agent on this machine, as processes; ended, with what they started, by [#close].
+/// A coordinator and one agent (or more, which count as hosts) on this machine, as processes; ended, with what they started, by [#close].
 final class Service implements AutoCloseable {
     private final Path dir;
     private final Process coordinator;
-    private final Process agent;
+    private final List<Process> agents = new ArrayList<>();
     private final String address;
 
     Service(Path dir, int slots) throws Exception {
@@ -24,7 +25,11 @@ final class Service implements AutoCloseable {
             TimeUnit.MILLISECONDS.sleep(50);
         }
         address = "127.0.0.1:" + Files.readString(portFile).strip();
-        agent = start("agent", List.of("agent", "--slots", Integer.toString(slots), "--coordinator", address));
+        addAgent(slots);
+    }
+
+    void addAgent(int slots) throws IOException {
+        agents.add(start("agent-" + agents.size(), List.of("agent", "--slots", Integer.toString(slots), "--coordinator", address)));
     }
 
     private Process start(String name, List<String> arguments) throws IOException {
@@ -36,18 +41,21 @@ final class Service implements AutoCloseable {
         return address;
     }
 
+    /// The first one.
     Process agent() {
-        return agent;
+        return agents.getFirst();
     }
 
     /// The rank processes of this moment.
     List<ProcessHandle> ranks() {
-        return agent.descendants().filter(p -> p.info().arguments().map(a -> String.join(" ", a).contains("RankMain")).orElse(false)).toList();
+        return agent().descendants().filter(p -> p.info().arguments().map(a -> String.join(" ", a).contains("RankMain")).orElse(false)).toList();
     }
 
     @Override
     public void close() throws Exception {
-        for (Process p : List.of(agent, coordinator)) {
+        var all = new ArrayList<>(agents);
+        all.add(coordinator);
+        for (Process p : all) {
             p.destroy();
             if (!p.waitFor(20, TimeUnit.SECONDS)) {
                 p.destroyForcibly();

@@ -18,6 +18,13 @@ class ProgressLineTest {
     }
 
     @Test
+    void shouldShowTheShareOfThePeakWhereItIsKnown() {
+        StepMetrics known = STEP.toBuilder().setMfu(0.6042).build();
+        assertThat(ProgressLine.plain(known, 300, 192)).endsWith("12,346 tokens/s  mfu 60.4 %  eta 3m12s");
+        assertThat(ProgressLine.bar(known, 300, 192, 100)).endsWith("12,346 tok/s  mfu 60.4 %  eta 3m12s");
+    }
+
+    @Test
     void shouldFillAQuarterOfTheBarAfterAQuarterOfTheSteps() {
         assertThat(ProgressLine.bar(STEP, 300, 192, 100))
                 .isEqualTo("[" + "█".repeat(7) + "▌" + " ".repeat(22) + "] 75/300  loss 4.5679  12,346 tok/s  eta 3m12s");

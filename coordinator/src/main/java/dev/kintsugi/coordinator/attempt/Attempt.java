@@ -118,7 +118,7 @@ public final class Attempt implements Checkpoints.Listener {
     private void admitGang() {
         TransportChoice choice = gang.admit(spec, start, clock.getAsLong());
         phase = Phase.TRAINING;
-        listener.note("all %d ranks joined; transport %s: %s".formatted(spec.getWorldSize(), choice.transport(), choice.reason()));
+        listener.note("all %d ranks joined; transport %s: %s; %s".formatted(spec.getWorldSize(), choice.transport(), choice.reason(), start.sharding()));
     }
 
     /// @return whether the rank belongs here; if not its stream must be ended

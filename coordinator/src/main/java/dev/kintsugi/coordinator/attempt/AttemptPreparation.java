@@ -9,21 +9,24 @@ import dev.kintsugi.proto.v1.ResumePoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /// Looks at storage before an attempt. Blocks; runs while nothing of the job writes there.
 public final class AttemptPreparation {
     private AttemptPreparation() {}
 
+    /// @param ranksByHost how many consecutive ranks each host will run
     /// @throws IOException if storage fails
     /// @throws IllegalArgumentException if the job itself can no longer run
-    public static AttemptStart prepare(TrackedJob.Record record) throws IOException {
+    public static AttemptStart prepare(TrackedJob.Record record, List<Integer> ranksByHost) throws IOException {
         JobSpec spec = record.job().getSpec();
         Path output = Path.of(spec.getOutputDir());
         var checkpoints = new CheckpointDirectory(output);
         checkpoints.removeUncommitted();
         Path logDir = Files.createDirectories(logDirectory(spec, record.job().getGeneration()));
-        return new AttemptStart(PlannedModel.of(record.modelConfigJson(), spec.getWorldSize()),
+        ShardingChoice sharding = ShardingChoice.decide(spec, ranksByHost);
+        return new AttemptStart(PlannedModel.of(record.modelConfigJson(), sharding.sharding()), sharding.explain(),
                 resumePoint(checkpoints, record.resume()), logDir);
     }
 

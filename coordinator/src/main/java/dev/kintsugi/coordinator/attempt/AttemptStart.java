@@ -7,9 +7,10 @@ import java.util.Optional;
 
 /// What had to be read from storage before ranks may start.
 ///
+/// @param sharding how the model is cut over the ranks, in words
 /// @param resume the newest committed checkpoint; empty: from the beginning
 /// @param logDir of the attempt, which exists
-public record AttemptStart(PlannedModel model, Optional<ResumePoint> resume, Path logDir) {
+public record AttemptStart(PlannedModel model, String sharding, Optional<ResumePoint> resume, Path logDir) {
     public long step() {
         return resume.map(ResumePoint::getStep).orElse(0L);
     }

@@ -151,12 +151,13 @@ public final class Conductor {
         var attempt = new Attempt(id, run.job().job().getSpec(), new Gang(shares), run, controlLoop, clock, version);
         run.starting(attempt, place.reason());
         TrackedJob.Record record = run.job().record();
-        Thread.ofVirtual().name("prepare-" + id).start(() -> prepare(run, attempt, record));
+        List<Integer> ranksByHost = place.shares().stream().map(s -> s.ranks().size()).toList();
+        Thread.ofVirtual().name("prepare-" + id).start(() -> prepare(run, attempt, record, ranksByHost));
     }
 
-    private void prepare(JobRun run, Attempt attempt, TrackedJob.Record record) {
+    private void prepare(JobRun run, Attempt attempt, TrackedJob.Record record, List<Integer> ranksByHost) {
         try {
-            AttemptStart start = AttemptPreparation.prepare(record);
+            AttemptStart start = AttemptPreparation.prepare(record, ranksByHost);
             controlLoop.execute(() -> run.begin(attempt, start));
         } catch (IOException e) {
             controlLoop.execute(() -> attempt.cannotBegin(FailureKind.WORLD, "storage failed: " + e));

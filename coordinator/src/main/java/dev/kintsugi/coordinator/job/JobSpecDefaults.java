@@ -16,7 +16,7 @@ final class JobSpecDefaults {
 
     /// @param maxPositions of the model; the longest sample it takes
     /// @param resume the checkpoint to go on from; settings that must not change take its values when the spec gives none
-    /// @throws InvalidJobException if the batch does not divide, a sample is too long, or the checkpoint disagrees
+    /// @throws InvalidJobException if the batch or the ranks do not divide, a sample is too long, or the checkpoint disagrees
     static JobSpec fill(JobSpec given, int maxPositions, Optional<ResumeFacts> resume) {
         var spec = given.toBuilder();
         fillNames(spec);
@@ -65,7 +65,10 @@ final class JobSpecDefaults {
 
     private static void fillPlacement(JobSpec.Builder spec) {
         if (!spec.hasWorldSize()) { spec.setWorldSize(1); }
-        spec.setShardingStrategy(ShardingStrategy.FULL_SHARD);
+        if (spec.getShardingStrategy() == ShardingStrategy.SHARDING_STRATEGY_UNSPECIFIED) { spec.setShardingStrategy(ShardingStrategy.FULL_SHARD); }
+        require(!spec.hasHybridShardSize() || spec.getWorldSize() % spec.getHybridShardSize() == 0,
+                "--hybrid_shard_size=%d does not divide --world_size=%d; pass a divisor of it, or leave it out for the ranks of one host",
+                spec.getHybridShardSize(), spec.getWorldSize());
         if (!spec.hasThreads()) { spec.setThreads(1); }
         if (!spec.hasMaxRestarts()) { spec.setMaxRestarts(3); }
         if (!spec.hasDdpTimeout()) { spec.setDdpTimeout(1800); }

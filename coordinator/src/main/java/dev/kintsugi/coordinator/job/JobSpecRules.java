@@ -96,6 +96,8 @@ final class JobSpecRules {
         atLeast("--save_steps", spec.hasSaveSteps(), spec.getSaveSteps(), 0);
         require(!spec.hasSaveStrategy() || SAVE_STRATEGIES.contains(spec.getSaveStrategy()), "--save_strategy=%s is unknown; use one of %s",
                 spec.getSaveStrategy(), String.join(", ", SAVE_STRATEGIES));
+        require(!spec.hasPeakTflops() || Double.isFinite(spec.getPeakTflops()) && spec.getPeakTflops() > 0,
+                "--peak_tflops=%s must be above 0; leave it out to have it measured", spec.getPeakTflops());
         atLeast("--save_total_limit", spec.hasSaveTotalLimit(), spec.getSaveTotalLimit(), 1);
     }
 
@@ -104,9 +106,16 @@ final class JobSpecRules {
         atLeast("--max_restarts", spec.hasMaxRestarts(), spec.getMaxRestarts(), 0);
         atLeast("--ddp_timeout", spec.hasDdpTimeout(), spec.getDdpTimeout(), 1);
         require(spec.getTransport() != Transport.UNRECOGNIZED, "--transport=%d is unknown; use shm or aeron", spec.getTransportValue());
+        checkSharding(spec);
+    }
+
+    private static void checkSharding(JobSpec spec) {
         ShardingStrategy strategy = spec.getShardingStrategy();
-        require(strategy == ShardingStrategy.FULL_SHARD || strategy == ShardingStrategy.SHARDING_STRATEGY_UNSPECIFIED,
-                "--sharding_strategy=%s is not available yet; use FULL_SHARD", strategy);
+        require(strategy != ShardingStrategy.UNRECOGNIZED,
+                "--sharding_strategy=%d is unknown; use FULL_SHARD, SHARD_GRAD_OP, NO_SHARD or HYBRID_SHARD", spec.getShardingStrategyValue());
+        atLeast("--hybrid_shard_size", spec.hasHybridShardSize(), spec.getHybridShardSize(), 1);
+        require(!spec.hasHybridShardSize() || strategy == ShardingStrategy.HYBRID_SHARD,
+                "--hybrid_shard_size=%d is for --sharding_strategy HYBRID_SHARD alone; pass that too, or leave it out", spec.getHybridShardSize());
     }
 
     private static void checkNotBuiltYet(JobSpec spec) {

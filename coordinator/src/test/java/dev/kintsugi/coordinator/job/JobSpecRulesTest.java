@@ -45,10 +45,15 @@ class JobSpecRulesTest {
                 mistake("--save_steps=-5", s -> s.setSaveSteps(-5)), mistake("--save_total_limit=0", s -> s.setSaveTotalLimit(0)),
                 mistake("--threads=0", s -> s.setThreads(0)), mistake("--max_restarts=-1", s -> s.setMaxRestarts(-1)),
                 mistake("--ddp_timeout=0", s -> s.setDdpTimeout(0)), mistake("--transport=9 is unknown", s -> s.setTransportValue(9)),
-                mistake("--sharding_strategy=NO_SHARD is not available yet", s -> s.setShardingStrategy(ShardingStrategy.NO_SHARD)),
+                mistake("--sharding_strategy=9 is unknown; use FULL_SHARD, SHARD_GRAD_OP,", s -> s.setShardingStrategyValue(9)),
+                mistake("--hybrid_shard_size=0 must be at least 1",
+                        s -> s.setShardingStrategy(ShardingStrategy.HYBRID_SHARD).setHybridShardSize(0)),
+                mistake("--hybrid_shard_size=2 is for --sharding_strategy HYBRID_SHARD alone", s -> s.setHybridShardSize(2)),
+                mistake("--hybrid_shard_size=2 is for", s -> s.setShardingStrategy(ShardingStrategy.NO_SHARD).setHybridShardSize(2)),
                 mistake("--activation_checkpointing=some is unknown; use one of none, selective, full", s -> s.setActivationCheckpointing("some")),
                 mistake("--gradient_checkpointing True means --activation_checkpointing full, not none",
                         s -> s.setGradientCheckpointing(true).setActivationCheckpointing("none")),
+                mistake("--peak_tflops=0.0 must be above 0; leave it out to have it measured", s -> s.setPeakTflops(0)),
                 mistake("--save_strategy=epoch is unknown; use one of steps, no", s -> s.setSaveStrategy("epoch")),
                 mistake("--packing false is not supported", s -> s.setPacking(false)));
     }
@@ -88,6 +93,16 @@ class JobSpecRulesTest {
         assertThatThrownBy(() -> fill(VALID.toBuilder().setWorldSize(2).setMicrobatchesPerStep(6).setGradientAccumulationSteps(2)))
                 .hasMessageContaining("disagrees with --microbatches_per_step=6");
         assertThatThrownBy(() -> fill(VALID.toBuilder().setMaxLength(257))).hasMessageContaining("max_position_embeddings=256");
+    }
+
+    @Test
+    void shouldTakeTheStrategyThatWasAskedForIfTheRanksDivide() {
+        assertThat(fill(VALID.toBuilder()).getShardingStrategy()).isEqualTo(ShardingStrategy.FULL_SHARD);
+        assertThat(fill(VALID.toBuilder().setShardingStrategy(ShardingStrategy.NO_SHARD)).getShardingStrategy()).isEqualTo(ShardingStrategy.NO_SHARD);
+        JobSpec.Builder hybrid = VALID.toBuilder().setShardingStrategy(ShardingStrategy.HYBRID_SHARD).setWorldSize(6);
+        assertThat(fill(hybrid.setHybridShardSize(3)).getHybridShardSize()).isEqualTo(3);
+        assertThatThrownBy(() -> fill(hybrid.setHybridShardSize(4)))
+                .hasMessageContaining("--hybrid_shard_size=4 does not divide --world_size=6; pass a divisor");
     }
 
     @Test

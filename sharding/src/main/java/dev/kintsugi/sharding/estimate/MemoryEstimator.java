@@ -12,8 +12,9 @@ import java.util.List;
 /// ```
 /// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    D head size
 /// master weights 4P   gradients 4P   moments 8P   checkpoint snapshot 12P (weights and moments, written in the background)
-/// unsharded slots, BufferPlan: one of the size of embedding and head and two of a block, in the compute dtype; of f32 gradients
-/// one of the larger size and one of a block (two if the embedding is tied)
+/// the snapshot only where shards are written: on the first replica
+/// unsharded slots, BufferPlan: one of the size of embedding and head and two of a block (or all blocks, if they stay until backward), in the
+/// compute dtype, but none for units that are used in place; of f32 gradients one of the larger size and one of a block (two if the embedding is tied)
 /// rotary tables 4 T D   step arena: ActivationEstimate
 /// ```
 public final class MemoryEstimator {
@@ -39,13 +40,14 @@ public final class MemoryEstimator {
     public static Estimate estimate(ShardPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
             boolean saves) {
         LlamaConfig config = plan.model().config();
-        BufferPlan buffers = BufferPlan.of(plan);
+        BufferPlan buffers = BufferPlan.of(plan, dtype);
         long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
+        long snapshotBytes = saves && plan.sharding().isFirstReplica(rank) ? 3 * shardBytes : 0;
         return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("gradients", shardBytes),
                 new Item("AdamW moments", 2 * shardBytes),
                 new Item("unsharded units", buffers.totalGatherNumel() * dtype.bytes()),
                 new Item("unsharded gradients", buffers.totalGradientNumel() * DType.F32.bytes()),
-                new Item("checkpoint snapshot", saves ? 3 * shardBytes : 0), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
+                new Item("checkpoint snapshot", snapshotBytes), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
                 new Item("activations", ActivationEstimate.stepArenaBytes(config, B, T, dtype, checkpointing))));
     }
 }

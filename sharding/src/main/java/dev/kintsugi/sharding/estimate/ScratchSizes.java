@@ -9,13 +9,13 @@ public final class ScratchSizes {
     private ScratchSizes() {}
 
     /// f32 elements that attention's forward or backward pass wants, whichever is more: two tiles of scores (of one head) and one more for
-    /// both as bf16, a row of sums and two numbers a query of the block, and two rows of sums a key. Blocks, so never T x S; heads and
+    /// both as bf16, a row of sums a query of the block, and two rows of sums a key. Blocks, so never T x S; heads and
     /// batch entries follow one another through the same scratch, so B, H and G do not count.
     ///
     /// @param B batch, T query positions, S key positions, H query heads, G key/value heads, D head size
     public static long attentionNumel(long B, long T, long S, long H, long G, long D) {
         long rows = Math.min(T, QUERY_BLOCK);
-        return 3 * tileNumel(T, S) + roundUp(rows * D) + 2 * roundUp(rows) + 2 * roundUp(S * D);
+        return 3 * tileNumel(T, S) + roundUp(rows * D) + 2 * roundUp(S * D);
     }
 
     /// Elements of a tile of scores.

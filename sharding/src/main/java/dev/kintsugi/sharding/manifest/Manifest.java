@@ -10,7 +10,7 @@ import java.util.Map;
 /// A committed checkpoint: what was trained, how it was cut, and which files hold it. JSON by [Manifests].
 ///
 /// @param kintsugiVersion of the program that wrote it
-/// @param worldSize ranks that saved; every rank has one model file and one optimizer file
+/// @param worldSize ranks that saved, which are those of one replica; each has one model file and one optimizer file
 /// @param units in the order of the forward pass
 /// @param jobConfigJson the effective job, a JSON object, compact
 /// @param modelConfigJson the Hugging Face config.json the plan was computed from, compact

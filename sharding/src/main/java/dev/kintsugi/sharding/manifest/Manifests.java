@@ -25,7 +25,7 @@ public final class Manifests {
 
     private Manifests() {}
 
-    /// What the coordinator commits once every rank of `plan` has voted.
+    /// What the coordinator commits once every rank of `plan` has voted; only those of the first replica write files.
     ///
     /// @param files of all the ranks' votes; their order does not matter
     /// @throws IllegalArgumentException if a rank's file is missing or anything else does not hold together
@@ -33,7 +33,7 @@ public final class Manifests {
             TrainingState training, Collection<ShardFile> files) {
         List<SavedFile> saved = files.stream().map(f -> new SavedFile(f.getPath(), f.getBytes(), f.getSha256()))
                 .sorted(Comparator.comparing(SavedFile::path)).toList();
-        return new Manifest(kintsugiVersion, TrainingPosition.of(training), plan.worldSize(),
+        return new Manifest(kintsugiVersion, TrainingPosition.of(training), plan.shardWorldSize(),
                 plan.units().stream().map(Manifests::unit).toList(), saved, jobConfigJson, modelConfigJson);
     }
 

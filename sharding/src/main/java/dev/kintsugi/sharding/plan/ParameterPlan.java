@@ -4,14 +4,15 @@ import dev.kintsugi.sharding.architecture.ParameterSpec;
 
 /// A parameter's place in its unit's unsharded buffer.
 ///
-/// @param rowsPerRank `c = ceil(rows / worldSize)`; rank r holds rows `[r*c, min((r+1)*c, rows))`
+/// @param shardWorldSize S, shards of one copy; ranks are those of all copies, and rank r holds shard `r mod S`
+/// @param rowsPerRank `c = ceil(rows / S)`; shard s has rows `[s*c, min((s+1)*c, rows))`
 /// @param unshardedOffset elements; a multiple of [ShardPlanner#ALIGNMENT_NUMEL]
-public record ParameterPlan(ParameterSpec spec, long rowsPerRank, long unshardedOffset) {
+public record ParameterPlan(ParameterSpec spec, int shardWorldSize, long rowsPerRank, long unshardedOffset) {
     public long firstRow(int rank) {
-        return Math.min(rank * rowsPerRank, spec.rows());
+        return Math.min(rank % shardWorldSize * rowsPerRank, spec.rows());
     }
 
     public long rows(int rank) {
-        return Math.min((rank + 1) * rowsPerRank, spec.rows()) - firstRow(rank);
+        return Math.min(firstRow(rank) + rowsPerRank, spec.rows()) - firstRow(rank);
     }
 }

@@ -1,13 +1,24 @@
 package dev.kintsugi.sharding.plan;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import java.util.List;
 
 /// Which rank holds which rows of which parameter. Immutable; computed once by [ShardPlanner].
-public record ShardPlan(ModelSpec model, int worldSize, List<UnitPlan> units) {
+public record ShardPlan(ModelSpec model, Sharding sharding, List<UnitPlan> units) {
     public ShardPlan {
+        requireNonNull(sharding, "sharding is null");
         units = List.copyOf(units);
-        if (worldSize < 1) { throw new IllegalArgumentException("worldSize=%d; must be >= 1".formatted(worldSize)); }
+    }
+
+    public int worldSize() {
+        return sharding.worldSize();
+    }
+
+    /// Shards of one copy of the model.
+    public int shardWorldSize() {
+        return sharding.shardWorldSize();
     }
 
     /// Elements of all of `rank`'s shards.

@@ -3,7 +3,6 @@ package dev.kintsugi.sharding.plan;
 import dev.kintsugi.proto.v1.DType;
 import dev.kintsugi.proto.v1.PlannedParameter;
 import dev.kintsugi.proto.v1.PlannedUnit;
-import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.LlamaConfigParser;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
@@ -21,17 +20,18 @@ public final class ShardPlanCodec {
     /// @param modelConfigJson the Hugging Face config.json that the plan's model came from, verbatim
     public static dev.kintsugi.proto.v1.ShardPlan toProto(ShardPlan plan, String modelConfigJson) {
         var message = dev.kintsugi.proto.v1.ShardPlan.newBuilder().setWorldSize(plan.worldSize())
-                .setStrategy(ShardingStrategy.FULL_SHARD).setModelConfigJson(modelConfigJson);
+                .setStrategy(plan.sharding().strategy()).setShardWorldSize(plan.shardWorldSize()).setModelConfigJson(modelConfigJson);
         plan.units().forEach(unit -> message.addUnits(toProto(unit)));
         return message.setDigest(digest(message.build())).build();
     }
 
     /// The plan that `message` describes, recomputed from its config.
     ///
-    /// @throws IllegalArgumentException if the config is not valid, or the recomputed plan differs from the message
+    /// @throws IllegalArgumentException if config or strategy are not valid, or the recomputed plan differs from the message
     public static ShardPlan fromProto(dev.kintsugi.proto.v1.ShardPlan message) {
         String json = message.getModelConfigJson();
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(LlamaConfigParser.parse(json, SOURCE)), message.getWorldSize());
+        var sharding = new Sharding(message.getStrategy(), message.getWorldSize(), message.getShardWorldSize());
+        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(LlamaConfigParser.parse(json, SOURCE)), sharding);
         dev.kintsugi.proto.v1.ShardPlan recomputed = toProto(plan, json);
         if (!recomputed.equals(message)) { throw differs(message, recomputed); }
         return plan;
@@ -65,7 +65,6 @@ public final class ShardPlanCodec {
     }
 
     private static String firstDifference(dev.kintsugi.proto.v1.ShardPlan theirs, dev.kintsugi.proto.v1.ShardPlan ours) {
-        if (theirs.getStrategy() != ours.getStrategy()) { return "strategy=" + theirs.getStrategy(); }
         if (theirs.getUnitsCount() != ours.getUnitsCount()) { return "units=" + theirs.getUnitsCount(); }
         for (int u = 0; u < ours.getUnitsCount(); u++) {
             if (!theirs.getUnits(u).equals(ours.getUnits(u))) { return firstDifference(theirs.getUnits(u), ours.getUnits(u)); }

@@ -1,5 +1,6 @@
 package dev.kintsugi.sharding.program;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.UnitSpec;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
@@ -8,8 +9,10 @@ import java.util.List;
 
 /// Which buffer each unit is gathered into, and which one its gradient is made in.
 ///
-/// Embedding and head are large and never needed at once: gather slot 0 is theirs. Blocks rotate through slots 1 and 2, so one is
-/// gathered while the other is computed with.
+/// Embedding and head are large and never needed at once: gather slot 0 is theirs. Where blocks are dropped after forward they rotate through
+/// slots 1 and 2, so one is gathered while the other is computed with; where they stay until backward each has a slot of its own.
+///
+/// A unit that one rank holds whole needs no gather slot to compute in f32, if its shard is laid out as the unsharded unit.
 ///
 /// Gradients rotate through two slots, so that one is read by the other ranks while the next is made. Slot 0 holds the embedding's, the
 /// head's and, from the last block but one, every other block's; slot 1, of a block's size, the rest. A tied embedding's
@@ -17,9 +20,12 @@ import java.util.List;
 ///
 /// @param gatherSlotNumel elements of each gather slot
 /// @param gradientSlotNumel elements of each gradient slot
-/// @param gatherSlot by unit
+/// @param gatherSlot by unit; [#IN_PLACE] for none
 /// @param gradientSlot by unit
 public record BufferPlan(List<Long> gatherSlotNumel, List<Long> gradientSlotNumel, List<Integer> gatherSlot, List<Integer> gradientSlot) {
+    /// The gather slot of a unit that is used where its shard lies.
+    public static final int IN_PLACE = -1;
+
     public BufferPlan {
         gatherSlotNumel = List.copyOf(gatherSlotNumel);
         gradientSlotNumel = List.copyOf(gradientSlotNumel);
@@ -27,7 +33,8 @@ public record BufferPlan(List<Long> gatherSlotNumel, List<Long> gradientSlotNume
         gradientSlot = List.copyOf(gradientSlot);
     }
 
-    public static BufferPlan of(ShardPlan plan) {
+    /// @param dtype of gathered weights
+    public static BufferPlan of(ShardPlan plan, DType dtype) {
         boolean tied = plan.units().getLast().spec().kind() != UnitSpec.Kind.HEAD;
         int lastBlock = plan.units().size() - (tied ? 1 : 2);
         var gatherSlot = new ArrayList<Integer>();
@@ -35,7 +42,9 @@ public record BufferPlan(List<Long> gatherSlotNumel, List<Long> gradientSlotNume
         for (UnitPlan unit : plan.units()) {
             int turn = (lastBlock - unit.index()) % 2;          // backward begins with the last block
             boolean block = unit.index() >= 1 && unit.index() <= lastBlock;
-            gatherSlot.add(block ? 1 + turn : 0);
+            int blockSlot = plan.sharding().reshardsAfterForward() ? 1 + turn : unit.index();
+            if (dtype == DType.F32 && unit.isShardUnsharded()) { gatherSlot.add(IN_PLACE); }
+            else { gatherSlot.add(block ? blockSlot : 0); }
             if (!block) { gradientSlot.add(0); }
             else { gradientSlot.add(tied ? 1 + turn : 1 - turn); }
         }
@@ -46,10 +55,15 @@ public record BufferPlan(List<Long> gatherSlotNumel, List<Long> gradientSlotNume
         var sizes = new ArrayList<Long>();
         for (UnitPlan unit : plan.units()) {
             int slot = slotOfUnit.get(unit.index());
+            if (slot == IN_PLACE) { continue; }
             while (sizes.size() <= slot) { sizes.add(0L); }
             sizes.set(slot, Math.max(sizes.get(slot), unit.unshardedNumel()));
         }
         return sizes;
+    }
+
+    public boolean isInPlace(UnitPlan unit) {
+        return gatherSlot.get(unit.index()) == IN_PLACE;
     }
 
     /// Elements of all gather slots.

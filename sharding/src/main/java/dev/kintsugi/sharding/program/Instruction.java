@@ -30,6 +30,10 @@ public sealed interface Instruction {
     /// Offer this rank's gradient of the unit to the owners of its rows. Nobody writes it until the slot is claimed again.
     record ReduceScatter(int unit) implements Instruction {}
 
-    /// Wait until all ranks' gradients of this rank's rows of the unit are added, in rank order, to its accumulator.
+    /// Wait until all ranks' gradients of this rank's rows of the unit (of its part of them, if others hold the same rows) are added, in rank
+    /// order, to its accumulator.
     record AwaitReduceScatter(int unit) implements Instruction {}
+
+    /// Take the rest of the sums for this rank's rows of the unit from the ranks that hold the same rows.
+    record ShareSums(int unit) implements Instruction {}
 }

@@ -10,29 +10,36 @@ import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
 import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
 import dev.kintsugi.sharding.program.Instruction.Reshard;
+import dev.kintsugi.sharding.program.Instruction.ShareSums;
 import dev.kintsugi.sharding.program.Instruction.Unshard;
 import java.util.ArrayList;
 import java.util.List;
 
 /// What a rank does for one micro-batch, as a value: the worker runs it, the estimator adds it up, tests assert on it.
 ///
-/// A step is `microbatches / worldSize` rounds of it, then the gradient norm, then the update of the rank's own shards.
+/// A step is `microbatches / worldSize` rounds of it, then its ending, then the gradient norm, then the update of the rank's own shards.
 /// The next unit's gather begins before the present one computes, and is awaited after; a unit's reduce-scatter begins after its
 /// backward and is awaited after the next unit's. So a rank may fall behind the others by about a unit without any of them waiting.
-/// At most two blocks are unsharded at once, and two gradients held. The last block stays unsharded across the loss: its backward comes next.
-public record StepProgram(List<Instruction> round) {
+/// With FULL_SHARD and HYBRID_SHARD at most two blocks are unsharded at once; with SHARD_GRAD_OP and NO_SHARD every block is from its forward to
+/// its backward. The last block always stays unsharded across the loss: its backward comes next. At most two gradients are held.
+///
+/// @param round what is done for each micro-batch
+/// @param ending what completes the gradients after the last round: nothing, unless several ranks hold each shard
+public record StepProgram(List<Instruction> round, List<Instruction> ending) {
     public StepProgram {
         round = List.copyOf(round);
+        ending = List.copyOf(ending);
     }
 
-    /// FULL_SHARD.
-    public static StepProgram fullShard(ShardPlan plan) {
+    /// The plan's strategy decides whether blocks are dropped after forward and unsharded again for backward.
+    public static StepProgram of(ShardPlan plan) {
+        boolean again = plan.sharding().reshardsAfterForward();
         boolean tied = plan.units().getLast().spec().kind() != UnitSpec.Kind.HEAD;
         int first = 1;
         int last = plan.units().size() - (tied ? 1 : 2);     // blocks are units first .. last
         int head = tied ? 0 : last + 1;
         var round = new ArrayList<Instruction>();
-        forward(round, last, head);
+        forward(round, last, head, again);
         round.add(new ClaimGradient(head));
         round.add(new Loss(head));
         round.add(new Reshard(head));
@@ -42,8 +49,8 @@ public record StepProgram(List<Instruction> round) {
             scattering = head;
         }
         for (int unit = last; unit >= first; unit--) {
-            if (unit > first) { round.add(new Unshard(unit - 1)); }
-            if (unit < last) { round.add(new AwaitUnshard(unit)); }
+            if (again && unit > first) { round.add(new Unshard(unit - 1)); }
+            if (again && unit < last) { round.add(new AwaitUnshard(unit)); }
             backward(round, unit, scattering);
             scattering = unit;
         }
@@ -53,10 +60,10 @@ public record StepProgram(List<Instruction> round) {
         round.add(new Backward(0));
         round.add(new ReduceScatter(0));
         round.add(new AwaitReduceScatter(0));
-        return new StepProgram(round);
+        return new StepProgram(round, ending(plan));
     }
 
-    private static void forward(List<Instruction> round, int last, int head) {
+    private static void forward(List<Instruction> round, int last, int head, boolean again) {
         boolean tied = head == 0;
         round.add(new Unshard(0));
         for (int unit = 0; unit <= last; unit++) {
@@ -64,10 +71,15 @@ public record StepProgram(List<Instruction> round) {
             else if (!tied) { round.add(new Unshard(head)); }
             round.add(new AwaitUnshard(unit));
             round.add(new Forward(unit));
-            boolean neededAgainSoon = unit == last || unit == head;
-            if (!neededAgainSoon) { round.add(new Reshard(unit)); }
+            boolean kept = unit == 0 ? tied : unit == last || !again;       // looking tokens up has no use for the embedding in backward
+            if (!kept) { round.add(new Reshard(unit)); }
         }
         if (!tied) { round.add(new AwaitUnshard(head)); }
+    }
+
+    private static List<Instruction> ending(ShardPlan plan) {
+        if (plan.sharding().replicas() == 1) { return List.of(); }
+        return plan.units().stream().<Instruction>map(u -> new ShareSums(u.index())).toList();
     }
 
     /// @param scattering the unit whose reduce-scatter has begun, or -1

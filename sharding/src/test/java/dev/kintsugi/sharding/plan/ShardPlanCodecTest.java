@@ -8,6 +8,7 @@ import dev.kintsugi.sharding.architecture.LlamaConfigParser;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ShardPlanCodecTest {
@@ -19,6 +20,13 @@ class ShardPlanCodecTest {
     @ValueSource(ints = {1, 2, 3, 7, 16})
     void shouldGiveBackThePlanItWasMadeFrom(int worldSize) {
         ShardPlan plan = plan(worldSize);
+        assertThat(ShardPlanCodec.fromProto(ShardPlanCodec.toProto(plan, CONFIG))).isEqualTo(plan);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"SHARD_GRAD_OP, 3, 3", "NO_SHARD, 4, 1", "HYBRID_SHARD, 6, 2", "HYBRID_SHARD, 6, 6"})
+    void shouldGiveBackThePlanOfAnyStrategy(ShardingStrategy strategy, int worldSize, int shardWorldSize) {
+        ShardPlan plan = plan(new Sharding(strategy, worldSize, shardWorldSize));
         assertThat(ShardPlanCodec.fromProto(ShardPlanCodec.toProto(plan, CONFIG))).isEqualTo(plan);
     }
 
@@ -41,12 +49,18 @@ class ShardPlanCodecTest {
     void shouldRefuseAPlanOfAnotherStrategyOrDigest() {
         var message = ShardPlanCodec.toProto(plan(2), CONFIG);
         assertThatThrownBy(() -> ShardPlanCodec.fromProto(message.toBuilder().setStrategy(ShardingStrategy.NO_SHARD).build()))
-                .hasMessageContaining("strategy=NO_SHARD");
+                .hasMessageContaining("NO_SHARD on worldSize=2 ranks with shardWorldSize=2");
+        assertThatThrownBy(() -> ShardPlanCodec.fromProto(message.toBuilder().setStrategy(ShardingStrategy.SHARD_GRAD_OP).build()))
+                .hasMessageContaining("the digest");
         assertThatThrownBy(() -> ShardPlanCodec.fromProto(message.toBuilder().setDigest("00").build()))
                 .hasMessageContaining("the digest");
     }
 
     private static ShardPlan plan(int worldSize) {
-        return ShardPlanner.plan(LlamaModelSpec.of(LlamaConfigParser.parse(CONFIG, "config.json")), worldSize);
+        return plan(Sharding.fullShard(worldSize));
+    }
+
+    private static ShardPlan plan(Sharding sharding) {
+        return ShardPlanner.plan(LlamaModelSpec.of(LlamaConfigParser.parse(CONFIG, "config.json")), sharding);
     }
 }

@@ -1,7 +1,9 @@
 package dev.kintsugi.sharding.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.InitRule;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
@@ -12,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ShardPlannerPropertyTest {
@@ -45,6 +48,28 @@ class ShardPlannerPropertyTest {
             for (int count : owner) { assertThat(count).as("seed=%d", seed).isLessThanOrEqualTo(1); }
         }
         assertThat(held).isEqualTo(model.numel());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"HYBRID_SHARD, 6, 2", "HYBRID_SHARD, 6, 3", "HYBRID_SHARD, 8, 8", "HYBRID_SHARD, 5, 1", "NO_SHARD, 4, 1"})
+    void shouldGiveEachReplicaTheRowsOfAWorldOfItsOwn(ShardingStrategy strategy, int worldSize, int shardWorldSize) {
+        ModelSpec model = randomModel(new Random(Long.getLong("test.seed", 7)));
+        ShardPlan plan = ShardPlanner.plan(model, new Sharding(strategy, worldSize, shardWorldSize));
+        ShardPlan alone = ShardPlanner.plan(model, shardWorldSize);
+        for (int rank = 0; rank < worldSize; rank++) {
+            for (UnitPlan unit : plan.units()) {
+                assertThat(unit.rowShards(rank)).isEqualTo(alone.units().get(unit.index()).rowShards(plan.sharding().shard(rank)));
+            }
+        }
+        assertThat(plan.sharding().replica(worldSize - 1)).isEqualTo(plan.sharding().replicas() - 1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"FULL_SHARD, 4, 2", "SHARD_GRAD_OP, 4, 1", "NO_SHARD, 4, 4", "HYBRID_SHARD, 4, 3", "HYBRID_SHARD, 4, 0",
+            "SHARDING_STRATEGY_UNSPECIFIED, 1, 1"})
+    void shouldRefuseWhatDoesNotDivide(ShardingStrategy strategy, int worldSize, int shardWorldSize) {
+        assertThatThrownBy(() -> new Sharding(strategy, worldSize, shardWorldSize)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("%s on worldSize=%d ranks with shardWorldSize=%d".formatted(strategy, worldSize, shardWorldSize));
     }
 
     private static ModelSpec randomModel(Random random) {

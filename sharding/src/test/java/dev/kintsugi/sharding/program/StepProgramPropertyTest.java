@@ -2,12 +2,15 @@ package dev.kintsugi.sharding.program;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kintsugi.proto.v1.ShardingStrategy;
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.architecture.UnitSpec;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.sharding.program.Instruction.AwaitReduceScatter;
 import dev.kintsugi.sharding.program.Instruction.AwaitUnshard;
 import dev.kintsugi.sharding.program.Instruction.Backward;
@@ -16,8 +19,10 @@ import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
 import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
 import dev.kintsugi.sharding.program.Instruction.Reshard;
+import dev.kintsugi.sharding.program.Instruction.ShareSums;
 import dev.kintsugi.sharding.program.Instruction.Unshard;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -28,14 +33,16 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class StepProgramPropertyTest {
     @ParameterizedTest
-    @CsvSource({"1, false, 1", "2, false, 3", "5, false, 16", "1, true, 1", "2, true, 4", "6, true, 7"})
-    void shouldComputeOnlyWithWhatIsUnshardedInItsSlot(int layers, boolean tied, int worldSize) {
-        ShardPlan plan = plan(layers, tied, worldSize);
-        BufferPlan buffers = BufferPlan.of(plan);
+    @CsvSource({"1, false, 1, FULL_SHARD", "2, false, 3, FULL_SHARD", "5, false, 16, FULL_SHARD", "1, true, 1, FULL_SHARD",
+            "2, true, 4, FULL_SHARD", "6, true, 7, FULL_SHARD", "1, false, 1, SHARD_GRAD_OP", "5, false, 3, SHARD_GRAD_OP",
+            "1, true, 2, SHARD_GRAD_OP", "4, true, 3, SHARD_GRAD_OP", "3, false, 4, NO_SHARD", "2, true, 2, NO_SHARD", "5, false, 4, HYBRID_SHARD"})
+    void shouldComputeOnlyWithWhatIsUnshardedInItsSlot(int layers, boolean tied, int worldSize, ShardingStrategy strategy) {
+        ShardPlan plan = plan(layers, tied, worldSize, strategy);
+        BufferPlan buffers = BufferPlan.of(plan, DType.BF16);
         Map<Integer, Integer> slotHolds = new HashMap<>();
         var begun = new HashSet<Integer>();
         var unsharded = new HashSet<Integer>();
-        for (Instruction i : StepProgram.fullShard(plan).round()) {
+        for (Instruction i : StepProgram.of(plan).round()) {
             switch (i) {
                 case Unshard(int u) -> {
                     Integer before = slotHolds.put(buffers.gatherSlot().get(u), u);
@@ -52,7 +59,7 @@ class StepProgramPropertyTest {
                 case Loss(int u) -> assertThat(unsharded).contains(u);
                 case Backward(int u) -> assertThat(u == 0 || unsharded.contains(u)).isTrue();
                 case Reshard(int u) -> assertThat(unsharded.remove(u)).as("%s of what is not unsharded", i).isTrue();
-                case ClaimGradient _, ReduceScatter _, AwaitReduceScatter _ -> { }
+                case ClaimGradient _, ReduceScatter _, AwaitReduceScatter _, ShareSums _ -> { }
             }
         }
         assertThat(unsharded).isEmpty();
@@ -60,14 +67,15 @@ class StepProgramPropertyTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, false", "4, false", "5, false", "1, true", "4, true", "5, true"})
-    void shouldMakeGradientsOnlyInSlotsThatAreClaimedAndReduceEachOnce(int layers, boolean tied) {
-        ShardPlan plan = plan(layers, tied, 2);
-        BufferPlan buffers = BufferPlan.of(plan);
+    @CsvSource({"1, false, FULL_SHARD", "4, false, FULL_SHARD", "5, false, FULL_SHARD", "1, true, FULL_SHARD", "4, true, FULL_SHARD",
+            "5, true, FULL_SHARD", "4, false, SHARD_GRAD_OP", "5, true, NO_SHARD"})
+    void shouldMakeGradientsOnlyInSlotsThatAreClaimedAndReduceEachOnce(int layers, boolean tied, ShardingStrategy strategy) {
+        ShardPlan plan = plan(layers, tied, 2, strategy);
+        BufferPlan buffers = BufferPlan.of(plan, DType.BF16);
         Map<Integer, Integer> slotHolds = new HashMap<>();
         List<Integer> reduced = new ArrayList<>();
         var scattering = new HashSet<Integer>();
-        for (Instruction i : StepProgram.fullShard(plan).round()) {
+        for (Instruction i : StepProgram.of(plan).round()) {
             int slot = buffers.gradientSlot().get(i.unit());
             switch (i) {
                 case ClaimGradient(int u) -> {
@@ -85,7 +93,7 @@ class StepProgramPropertyTest {
                     assertThat(scattering.remove(u)).as("%s has begun", i).isTrue();
                     reduced.add(u);
                 }
-                case Unshard _, AwaitUnshard _, Forward _, Reshard _ -> { }
+                case Unshard _, AwaitUnshard _, Forward _, Reshard _, ShareSums _ -> { }
             }
         }
         assertThat(scattering).isEmpty();
@@ -97,7 +105,7 @@ class StepProgramPropertyTest {
     @ParameterizedTest
     @CsvSource({"4, false", "5, true"})
     void shouldComputeBetweenTheBeginningOfACollectiveAndItsEnd(int layers, boolean tied) {
-        List<Instruction> round = StepProgram.fullShard(plan(layers, tied, 2)).round();
+        List<Instruction> round = StepProgram.of(plan(layers, tied, 2, ShardingStrategy.FULL_SHARD)).round();
         for (int u = 1; u <= layers; u++) {
             assertThat(between(round, new Unshard(u), new AwaitUnshard(u))).hasAtLeastOneElementOfType(Forward.class);
             if (u > 1) { assertThat(between(round, new ReduceScatter(u), new AwaitReduceScatter(u))).contains(new Backward(u - 1)); }
@@ -122,12 +130,40 @@ class StepProgramPropertyTest {
         long embedding = plan.units().getFirst().unshardedNumel();
         long head = plan.units().getLast().unshardedNumel();
         long block = plan.units().get(1).unshardedNumel();
-        assertThat(BufferPlan.of(plan).gatherSlotNumel()).containsExactly(Math.max(head, embedding), block, block);
-        assertThat(BufferPlan.of(plan).gradientSlotNumel()).containsExactly(Math.max(head, embedding), block);
+        assertThat(BufferPlan.of(plan, DType.BF16).gatherSlotNumel()).containsExactly(Math.max(head, embedding), block, block);
+        assertThat(BufferPlan.of(plan, DType.BF16).gradientSlotNumel()).containsExactly(Math.max(head, embedding), block);
     }
 
-    private static ShardPlan plan(int layers, boolean tied, int worldSize) {
+    @ParameterizedTest
+    @CsvSource({"FULL_SHARD, false, 2", "HYBRID_SHARD, true, 2", "SHARD_GRAD_OP, false, 1", "SHARD_GRAD_OP, true, 1", "NO_SHARD, false, 1"})
+    void shouldGatherABlockAsOftenAsTheStrategySays(ShardingStrategy strategy, boolean tied, int times) {
+        List<Instruction> round = StepProgram.of(plan(5, tied, 4, strategy)).round();
+        for (int block = 1; block < 5; block++) { assertThat(Collections.frequency(round, new Unshard(block))).isEqualTo(times); }
+        assertThat(Collections.frequency(round, new Unshard(5))).as("the last block's backward comes next").isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"FULL_SHARD, 4, 0", "SHARD_GRAD_OP, 4, 0", "NO_SHARD, 4, 1", "NO_SHARD, 1, 0", "HYBRID_SHARD, 4, 1", "HYBRID_SHARD, 2, 0"})
+    void shouldShareSumsOnceAStepWhereShardsAreHeldTwice(ShardingStrategy strategy, int worldSize, int times) {
+        ShardPlan plan = plan(3, false, worldSize, strategy);
+        assertThat(StepProgram.of(plan).ending()).hasSize(times * plan.units().size()).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void shouldComputeInPlaceWithWholeUnitsInF32() {
+        ShardPlan odd = plan(2, false, 2, ShardingStrategy.NO_SHARD);
+        assertThat(BufferPlan.of(odd, DType.F32).gatherSlot()).as("24 elements of a gain are no multiple of 32, so weights follow at another place")
+                .containsExactly(BufferPlan.IN_PLACE, 1, 2, 0);
+        var config = new LlamaConfig(32, 64, 2, 4, 2, 8, 33, 64, 1e-6, 10000, new RopeScaling.None(), false, false, false, 0.02);
+        ShardPlan even = ShardPlanner.plan(LlamaModelSpec.of(config), Sharding.of(ShardingStrategy.NO_SHARD, 2, 1));
+        assertThat(BufferPlan.of(even, DType.F32).gatherSlot()).containsOnly(BufferPlan.IN_PLACE);
+        assertThat(BufferPlan.of(even, DType.F32).totalGatherNumel()).isZero();
+        assertThat(BufferPlan.of(even, DType.BF16).gatherSlot()).containsExactly(0, 1, 2, 0);
+        assertThat(BufferPlan.of(ShardPlanner.plan(LlamaModelSpec.of(config), 2), DType.F32).gatherSlot()).doesNotContain(BufferPlan.IN_PLACE);
+    }
+
+    private static ShardPlan plan(int layers, boolean tied, int worldSize, ShardingStrategy strategy) {
         var config = new LlamaConfig(24, 40, layers, 4, 2, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), tied, false, false, 0.02);
-        return ShardPlanner.plan(LlamaModelSpec.of(config), worldSize);
+        return ShardPlanner.plan(LlamaModelSpec.of(config), Sharding.of(strategy, worldSize, 2));
     }
 }

@@ -36,7 +36,8 @@ public final class CheckpointWriter implements AutoCloseable {
         this.rank = rank;
     }
 
-    /// What the writer keeps allocated from the first save on: the rank's weights and both moments, in f32.
+    /// What the writer keeps allocated from the first save on: the rank's weights and both moments, in f32; nothing on a rank that does not
+    /// write.
     public long allocatedBytes() {
         return snapshot == null ? 0 : snapshotBytes();
     }
@@ -45,14 +46,19 @@ public final class CheckpointWriter implements AutoCloseable {
         return 3 * Float.BYTES * plan.shardNumel(rank);
     }
 
-    /// Snapshots `state` and begins to write it as the checkpoint of `training.step`.
+    /// Snapshots `state` and begins to write it as the checkpoint of `training.step`. Where there are several copies of the model only the first
+    /// one's ranks write; the others vote at once, with no file.
     ///
-    /// @param onVote called once, from the writing thread, when the files are on storage or could not be put there
+    /// @param onVote called once, from the writing thread if there is one, when the files are on storage or could not be put there
     /// @return false, and nothing else happens, while the save before is still in flight (until its `onVote` returned)
     public boolean save(ShardBuffers state, TrainingState training, Consumer<CheckpointVote> onVote) {
-        if (state.plan().worldSize() != plan.worldSize() || state.rank() != rank) {
+        if (!state.plan().sharding().equals(plan.sharding()) || state.rank() != rank) {
             throw new IllegalArgumentException("shard buffers of rank %d of %d; this writer is for rank %d of %d".formatted(state.rank(),
                     state.plan().worldSize(), rank, plan.worldSize()));
+        }
+        if (!plan.sharding().isFirstReplica(rank)) {
+            onVote.accept(CheckpointVote.newBuilder().setStep(training.getStep()).setState(training).build());
+            return true;
         }
         if (!inFlight.compareAndSet(false, true)) { return false; }
         if (snapshot == null) { snapshot = arena.allocate(Math.max(64, snapshotBytes()), 64); }

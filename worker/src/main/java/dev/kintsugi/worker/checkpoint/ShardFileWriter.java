@@ -44,7 +44,7 @@ record ShardFileWriter(Path dir, ShardPlan plan, int rank) {
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
                 String name = entry.getFileName().toString().replaceFirst("^\\.(.*)\\.partial$", "$1");
-                if (CheckpointLayout.shardNumber(name).orElse(0) > plan.worldSize()) { Files.deleteIfExists(entry); }
+                if (CheckpointLayout.shardNumber(name).orElse(0) > plan.shardWorldSize()) { Files.deleteIfExists(entry); }
             }
         }
     }

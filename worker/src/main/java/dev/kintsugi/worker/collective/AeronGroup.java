@@ -12,12 +12,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /// Ranks on several hosts (or on one, for comparison). A call hands an operation to the pump's thread, which sends and receives at once
 /// while the rank computes, and awaits it. A gather buffer is this rank's own and is written only between a gather's beginning and its
 /// end, so nobody has to be waited for before.
-final class AeronGroup implements CollectiveGroup {
+final class AeronGroup implements PolledGroup {
     private static final int WINDOW_BYTES = 256 << 10;         // of one source before the next one's turn; stays in the second-level cache
     private static final long PLACED_NUMEL = 1 << 16;          // rows that are placed before they may be sent
     private static final int EXCHANGE_BYTES_MAX = 1 << 16;
@@ -33,6 +34,7 @@ final class AeronGroup implements CollectiveGroup {
     private final List<List<Transfer>> sends = new ArrayList<>();         // by Collective
     private final List<List<Transfer>> receives = new ArrayList<>();
     private long allocatedBytes;
+    private BooleanSupplier elsewhere = () -> false;
     private long waitedNs;
 
     static AeronGroup open(GroupConfig config, AeronSettings settings) {
@@ -150,19 +152,21 @@ final class AeronGroup implements CollectiveGroup {
         calls.enter(o.call(), Kind.REDUCE_SCATTER, unit);
         o.begin();
         sendRows(o, table, Collective.REDUCE_SCATTER, unsharded, DType.F32.bytes(), Long.MAX_VALUE);
+        long first = 4 * table.summedFrom(rank());
         var sinks = new Sink[worldSize()];
         for (int r = 0; r < worldSize(); r++) {
-            boolean first = afresh && r == 0;
-            sinks[r] = r == rank() ? own(table, unsharded, accumulator, first)
-                    : (begin, end, address) -> ChainSum.add(accumulator, begin, AeronMessage.MEMORY, address, (int) (end - begin) / 4, first);
+            boolean begins = afresh && r == 0;
+            sinks[r] = r == rank() ? own(table, unsharded, accumulator, begins)
+                    : (begin, end, address) -> ChainSum.add(accumulator, first + begin, AeronMessage.MEMORY, address, (int) (end - begin) / 4, begins);
         }
-        o.receiveInTurns(4 * table.shardNumel(rank()), sinks);
+        o.receiveInTurns(4 * table.summedTo(rank()) - first, sinks);
         pump.submit(o);
     }
 
-    private Sink own(UnitRows table, MemorySegment unsharded, MemorySegment accumulator, boolean first) {
-        return (from, to, _) -> table.forEach(rank(), from / 4, to / 4, (shardOffset, unshardedOffset, numel) -> ChainSum.add(accumulator,
-                4 * shardOffset, unsharded, 4 * unshardedOffset, (int) numel, first));
+    private Sink own(UnitRows table, MemorySegment unsharded, MemorySegment accumulator, boolean begins) {
+        long first = table.summedFrom(rank());
+        return (from, to, _) -> table.forEach(rank(), first + from / 4, first + to / 4, (shardOffset, unshardedOffset, numel) -> ChainSum
+                .add(accumulator, 4 * shardOffset, unsharded, 4 * unshardedOffset, (int) numel, begins));
     }
 
     @Override
@@ -194,7 +198,7 @@ final class AeronGroup implements CollectiveGroup {
             if (now != progress) { patience.progressed(); }
             progress = now;
             if (patience.worthLooking()) { pump.checkAlive(o); }
-            if (!patience.rest() && !milestone.test(o)) { throw timeout(o); }
+            if (!elsewhere.getAsBoolean() && !patience.rest() && !milestone.test(o)) { throw timeout(o); }
         }
         waitedNs += System.nanoTime() - sinceNs;
     }
@@ -202,6 +206,38 @@ final class AeronGroup implements CollectiveGroup {
     private CollectiveTimeoutException timeout(AeronOperation o) {
         return new CollectiveTimeoutException("%s: %.1f s late, no progress for %.1f s: %s".formatted(o.call().describe(), o.call().secondsInside(),
                 patience.timeoutSeconds(), pump.describeLate(o)));
+    }
+
+    @Override
+    public void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator) {
+        UnitRows table = rows.of(unit);
+        if (unit.shardWorldSize() == worldSize()) { return; }
+        UnitRowsCache.check(unit, table, rank(), accumulator, staging.segment(), DType.F32);
+        Call call = calls.enter(operation.call(), Kind.SHARE_SUMS, unit);
+        operation.begin();
+        long mine = 4 * table.summedFrom(rank());
+        for (int r = rank() % unit.shardWorldSize(); r < worldSize(); r += unit.shardWorldSize()) {
+            if (r == rank()) { continue; }
+            long theirs = 4 * table.summedFrom(r);
+            operation.send(r, 4 * table.summedTo(rank()) - mine,
+                    (from, to, address) -> MemorySegment.copy(accumulator, mine + from, AeronMessage.MEMORY, address, to - from), Long.MAX_VALUE);
+            operation.receive(r, 4 * table.summedTo(r) - theirs,
+                    (from, to, address) -> MemorySegment.copy(AeronMessage.MEMORY, address, accumulator, theirs + from, to - from));
+        }
+        pump.submit(operation);
+        awaitSent(operation);
+        calls.leave(call);
+    }
+
+    /// The pump does it by itself.
+    @Override
+    public boolean poll() {
+        return false;
+    }
+
+    @Override
+    public void whileWaiting(BooleanSupplier other) {
+        elsewhere = other;
     }
 
     @Override
@@ -230,9 +266,12 @@ final class AeronGroup implements CollectiveGroup {
     /// Makes the operation send peers rows of an unsharded buffer whose elements have `size` bytes, in the order of the shard that they belong to.
     private void sendRows(AeronOperation o, UnitRows table, Collective collective, MemorySegment unsharded, int size, long available) {
         for (Transfer t : sends.get(collective.ordinal())) {
-            o.send(t.to(), size * table.shardNumel(t.rowsOf()), (from, to, address) -> table.forEach(t.rowsOf(), from / size, to / size,
+            boolean sums = collective == Collective.REDUCE_SCATTER;
+            long first = sums ? table.summedFrom(t.rowsOf()) : 0;
+            long length = (sums ? table.summedTo(t.rowsOf()) : table.shardNumel(t.rowsOf())) - first;
+            o.send(t.to(), size * length, (from, to, address) -> table.forEach(t.rowsOf(), first + from / size, first + to / size,
                     (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(unsharded, size * unshardedOffset, AeronMessage.MEMORY,
-                            address + size * shardOffset - from, size * numel)), available);
+                            address + size * (shardOffset - first) - from, size * numel)), available);
         }
     }
 

@@ -12,7 +12,8 @@ import java.util.List;
 /// that they go on while the rank computes: one begins and never waits for another rank, the other waits for the end; one may be in flight for
 /// each buffer. Every other call is complete when it returns. Each carries (generation, step, sequence, kind, unit); a message of another
 /// generation is refused, never mixed in. A wait without progress for the group's timeout throws [CollectiveTimeoutException], which
-/// names the late rank; a peer known to be gone is a [PeerLostException].
+/// names the late rank; a peer known to be gone is a [PeerLostException]. Shards and accumulators may be read and written by a thread of the
+/// group's while a collective is in flight, so they must be of a shared arena.
 ///
 /// The group allocates the communication buffers, so that it can place them: over shared memory all ranks of a host see the same
 /// gather buffer, and each other's gradient buffers.
@@ -56,7 +57,8 @@ public interface CollectiveGroup extends AutoCloseable {
     void claim(GradientBuffer buffer);
 
     /// Begins to add the ranks' gradients of this rank's rows to `accumulator` (laid out like the shard), in rank order 0, 1, 2 ...:
-    /// `acc = ((acc + g0) + g1) + ...`, each addition rounded to f32.
+    /// `acc = ((acc + g0) + g1) + ...`, each addition rounded to f32. Where several ranks hold the same rows, each adds a part of them, and
+    /// [#shareSums] brings the rest.
     ///
     /// @param from complete, and not written until the buffer is claimed again
     /// @param accumulator not touched until [#awaitReduceScatter] returns
@@ -72,6 +74,12 @@ public interface CollectiveGroup extends AutoCloseable {
         awaitReduceScatter(from);
         claim(from);
     }
+
+    /// Completes the accumulators of the ranks that hold the same rows: each gets the parts that the others have summed, in as many reduce-scatters
+    /// as there were. Does nothing where nobody holds the same rows.
+    ///
+    /// @param staging what it holds is lost
+    void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator);
 
     /// Gives every rank its rows of a unit that rank 0 has put into its `from` (unsharded layout, f32).
     void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard);

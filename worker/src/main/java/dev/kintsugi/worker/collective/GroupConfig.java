@@ -2,6 +2,7 @@ package dev.kintsugi.worker.collective;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.kintsugi.sharding.plan.Sharding;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -38,6 +39,16 @@ public record GroupConfig(String jobId, long generation, int rank, int worldSize
                 throw new IllegalArgumentException("group: %d data endpoints for worldSize=%d".formatted(dataEndpoints.size(), worldSize));
             }
         }
+    }
+
+    /// Of the group that the ranks of this rank's replica make among themselves: other segments and other streams than the whole world's.
+    GroupConfig replica(Sharding sharding, Transport gatherTransport) {
+        int replica = sharding.replica(rank);
+        int first = replica * sharding.shardWorldSize();
+        String name = "replica-" + replica;
+        List<String> endpoints = dataEndpoints.isEmpty() ? List.of() : dataEndpoints.subList(first, first + sharding.shardWorldSize());
+        return new GroupConfig(jobId + "/" + name, generation, sharding.shard(rank), sharding.shardWorldSize(), gatherTransport,
+                shmDirectory == null ? null : shmDirectory.resolve(name), aeronDirectory, endpoints, timeout);
     }
 
     /// Tells two jobs apart in a header of fixed size.

@@ -2,7 +2,7 @@ package dev.kintsugi.worker.collective;
 
 /// The collectives, with the names that journals and messages to people use. The ordinal travels between ranks.
 enum Kind {
-    OPEN("open"), ALLOCATE("allocate"), ALL_GATHER("all-gather"), REDUCE_SCATTER("reduce-scatter"), SCATTER("scatter"), EXCHANGE(
+    OPEN("open"), ALLOCATE("allocate"), ALL_GATHER("all-gather"), REDUCE_SCATTER("reduce-scatter"), SHARE_SUMS("share-sums"), SCATTER("scatter"), EXCHANGE(
             "exchange"), BARRIER("barrier");
 
     private static final Kind[] VALUES = values();

@@ -6,7 +6,7 @@ import dev.kintsugi.worker.collective.CollectiveGroup.GradientBuffer;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// A gradient buffer of every rank of a host, each mapped by all. A reduce-scatter is each rank reading its rows of all of them, as soon
+/// A gradient buffer of every rank of a host, each mapped by all. A reduce-scatter is each rank reading the rows that it sums of all of them, as soon
 /// as all are complete.
 final class SharedGradient implements GradientBuffer {
     private final List<MemorySegment> byRank;
@@ -87,9 +87,9 @@ final class SharedGradient implements GradientBuffer {
     /// One pass over memory: a cache-sized piece of the accumulator takes every rank's rows, in rank order, before the next.
     private void sum() {
         UnitRows table = rows.of(unit);
-        long numel = table.shardNumel(rank);
-        for (long at = 0; at < numel; at += ChainSum.CHUNK_NUMEL) {
-            table.forEach(rank, at, Math.min(at + ChainSum.CHUNK_NUMEL, numel), this::add);
+        long end = table.summedTo(rank);
+        for (long at = table.summedFrom(rank); at < end; at += ChainSum.CHUNK_NUMEL) {
+            table.forEach(rank, at, Math.min(at + ChainSum.CHUNK_NUMEL, end), this::add);
             control.progressed();
         }
         uses.finish();

@@ -10,10 +10,10 @@ import java.util.Optional;
 ///
 /// ```
 /// header   64 bytes    magic, job hash, generation, world size
-/// slot   4352 bytes a rank, of which only that rank writes:
+/// slot  65792 bytes a rank, of which only that rank writes:
 ///        +0 arrivals at barriers   +8 calls entered   +16 progress   +24 state   +32 pid   +40 message length
 ///        +64 signatures of the last 16 calls entered
-///        +256 one cache line for each of 64 buffers: +0 offered  +8 finished (see ShmUses)
+///        +256 one cache line for each of 1024 buffers: +0 offered  +8 finished (see ShmUses)
 /// message 64 KiB a rank
 /// ```
 ///
@@ -21,7 +21,7 @@ import java.util.Optional;
 /// what it needs.
 final class ShmControl {
     static final int MESSAGE_BYTES_MAX = 1 << 16;
-    static final int BUFFERS_MAX = 64;
+    static final int BUFFERS_MAX = 1024;
 
     private static final long MAGIC = 0x4b494e5453554749L; // "KINTSUGI"
     private static final long HEADER_BYTES = 64;

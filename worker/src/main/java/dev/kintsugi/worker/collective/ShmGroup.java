@@ -2,17 +2,19 @@ package dev.kintsugi.worker.collective;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.schedule.UnitRows;
 import dev.kintsugi.worker.failure.WorldException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /// Ranks of one host. An unsharded buffer is one segment that all map ([SharedGather]), so an all-gather is each rank writing its own rows
 /// into place: no copies. A reduce-scatter is each rank reading the others' gradient segments once ([SharedGradient]). Neither needs a
 /// barrier: counters say who has come how far with each buffer ([ShmUses]).
-final class ShmGroup implements CollectiveGroup {
+final class ShmGroup implements PolledGroup {
     private final GroupConfig config;
     private final Arena groupArena = Arena.ofShared();
     private final CallLog calls = new CallLog();
@@ -23,6 +25,7 @@ final class ShmGroup implements CollectiveGroup {
     private final Call call = new Call();           // of the calls that are complete when they return
     private final List<SharedGather> gathers = new ArrayList<>();
     private final List<SharedGradient> gradients = new ArrayList<>();
+    private BooleanSupplier elsewhere = () -> false;
     private int buffers;
     private long allocatedBytes;
 
@@ -40,7 +43,7 @@ final class ShmGroup implements CollectiveGroup {
             calls.enter(call, Kind.OPEN, "group");
             control = new ShmControl(mapControl(name, patience), config.rank(), config.worldSize());
             control.enter(call);
-            peers = new ShmPeers(control, calls, patience, config, this::poll);
+            peers = new ShmPeers(control, calls, patience, config, () -> poll() | elsewhere.getAsBoolean());
             peers.barrier(call);
             if (config.rank() == 0) { files.unlink(name); }
             calls.leave(call);
@@ -188,12 +191,41 @@ final class ShmGroup implements CollectiveGroup {
         calls.leave(buffer.call());
     }
 
-    /// Does what can be done at once of what has begun: others may be waiting for it.
-    private boolean poll() {
+    @Override
+    public void whileWaiting(BooleanSupplier other) {
+        elsewhere = other;
+    }
+
+    /// Others may be waiting for it.
+    @Override
+    public boolean poll() {
         boolean worked = false;
         for (int i = 0; i < gathers.size(); i++) { worked |= gathers.get(i).poll(); }
         for (int i = 0; i < gradients.size(); i++) { worked |= gradients.get(i).poll(); }
         return worked;
+    }
+
+    /// Each puts its part into its own staging buffer, at its place in the shard, and reads the others' there.
+    @Override
+    public void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator) {
+        UnitRows table = rows.of(unit);
+        if (unit.shardWorldSize() == worldSize()) { return; }
+        var buffer = (SharedGradient) staging;
+        UnitRowsCache.check(unit, table, rank(), accumulator, staging.segment(), DType.F32);
+        buffer.claim();
+        control.enter(calls.enter(call, Kind.SHARE_SUMS, unit));
+        copySums(table, rank(), accumulator, staging.segment());
+        peers.barrier(call);
+        for (int r = rank() % unit.shardWorldSize(); r < worldSize(); r += unit.shardWorldSize()) {
+            if (r != rank()) { copySums(table, r, buffer.of(r), accumulator); }
+        }
+        peers.barrier(call); // nobody overwrites a part that another still reads
+        calls.leave(call);
+    }
+
+    private static void copySums(UnitRows table, int rank, MemorySegment from, MemorySegment to) {
+        long at = 4 * table.summedFrom(rank);
+        MemorySegment.copy(from, at, to, at, 4 * table.summedTo(rank) - at);
     }
 
     @Override

@@ -6,9 +6,10 @@ import dev.kintsugi.sharding.schedule.UnitRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /// A group of one rank, for every transport: copies and additions, nobody to wait for.
-final class SoloGroup implements CollectiveGroup {
+final class SoloGroup implements PolledGroup {
     private final Arena groupArena = Arena.ofShared();
     private final CallLog calls = new CallLog();
     private final Call call = new Call();
@@ -86,6 +87,21 @@ final class SoloGroup implements CollectiveGroup {
     @Override
     public void awaitReduceScatter(GradientBuffer from) {
         // Was complete when it began.
+    }
+
+    @Override
+    public void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator) {
+        // The accumulator has all.
+    }
+
+    @Override
+    public boolean poll() {
+        return false;
+    }
+
+    @Override
+    public void whileWaiting(BooleanSupplier other) {
+        // Never waits.
     }
 
     @Override

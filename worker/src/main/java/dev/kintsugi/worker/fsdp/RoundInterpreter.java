@@ -13,6 +13,7 @@ import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
 import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
 import dev.kintsugi.sharding.program.Instruction.Reshard;
+import dev.kintsugi.sharding.program.Instruction.ShareSums;
 import dev.kintsugi.sharding.program.Instruction.Unshard;
 import dev.kintsugi.sharding.program.StepProgram;
 import dev.kintsugi.worker.autograd.Tape;
@@ -25,6 +26,7 @@ import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Llama;
 import dev.kintsugi.worker.model.Llama.Pass;
+import java.util.List;
 
 /// Runs the step program for one micro-batch on one rank: the only place where collectives and computation meet.
 ///
@@ -63,7 +65,7 @@ public final class RoundInterpreter {
             Kernels kernels, StepArena arena, long batch, long length, DType dtype, ActivationCheckpointing checkpointing,
             PhaseClock clock) {
         this.plan = plan;
-        this.program = StepProgram.fullShard(plan);
+        this.program = StepProgram.of(plan);
         this.group = group;
         this.units = units;
         this.tensors = tensors;
@@ -100,7 +102,17 @@ public final class RoundInterpreter {
         scale = lossScale;
         afresh = first;
         loss = 0;
-        for (Instruction instruction : program.round()) {
+        execute(program.round());
+        return loss;
+    }
+
+    /// Completes the gradient accumulators of a step, after its last micro-batch.
+    public void end() {
+        execute(program.ending());
+    }
+
+    private void execute(List<Instruction> instructions) {
+        for (Instruction instruction : instructions) {
             UnitPlan unit = plan.units().get(instruction.unit());
             long waitedNs = group.waitedNs();
             Phase phase = phase(instruction);
@@ -109,11 +121,11 @@ public final class RoundInterpreter {
             long waitNs = group.waitedNs() - waitedNs;
             if (waitNs > 0) { clock.move(phase == Phase.GATHER ? Phase.GATHER_WAIT : Phase.SCATTER_WAIT, waitNs); }
         }
-        return loss;
     }
 
     private void execute(Instruction instruction, UnitPlan unit) {
         switch (instruction) {
+            case Unshard _, AwaitUnshard _, Reshard _ when units.isInPlace(unit) -> { }
             case Unshard _ -> group.beginAllGather(unit, tensors.state().parameters().get(unit.index()), units.gatherSlot(unit));
             case AwaitUnshard _ -> group.awaitAllGather(units.gatherSlot(unit));
             case Forward _ -> forward(unit);
@@ -123,6 +135,7 @@ public final class RoundInterpreter {
             case Backward _ -> backward(unit);
             case ReduceScatter _ -> reduceScatter(unit);
             case AwaitReduceScatter _ -> group.awaitReduceScatter(units.gradientSlot(unit));
+            case ShareSums _ -> group.shareSums(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()));
         }
     }
 
@@ -132,7 +145,7 @@ public final class RoundInterpreter {
             case Forward _ -> Phase.FORWARD;
             case Loss _ -> Phase.LOSS;
             case Backward _ -> Phase.BACKWARD;
-            case ClaimGradient _, ReduceScatter _, AwaitReduceScatter _ -> Phase.SCATTER;
+            case ClaimGradient _, ReduceScatter _, AwaitReduceScatter _, ShareSums _ -> Phase.SCATTER;
         };
     }
 

@@ -10,11 +10,13 @@ import dev.kintsugi.worker.autograd.UnitParameters;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroup.GatherBuffer;
 import dev.kintsugi.worker.collective.CollectiveGroup.GradientBuffer;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
 /// The slots that units are gathered into and make their gradients in, and the views of every unit's parameters on them.
-/// The memory belongs to the collective group. What a slot holds is the step program's business.
+/// The memory belongs to the collective group. What a slot holds is the step program's business. Units whose shard is the whole unit, laid out and
+/// typed as computation wants it, have no gather slot: they are used in place.
 public final class UnshardedUnits {
     private final BufferPlan buffers;
     private final List<GatherBuffer> gatherSlots = new ArrayList<>();
@@ -24,15 +26,23 @@ public final class UnshardedUnits {
     /// Every rank makes the same calls on its group, in the same order.
     ///
     /// @param dtype of gathered weights
-    public UnshardedUnits(ShardPlan plan, CollectiveGroup group, DType dtype) {
-        buffers = BufferPlan.of(plan);
+    /// @param shards this rank's master weights, a segment a unit
+    public UnshardedUnits(ShardPlan plan, CollectiveGroup group, DType dtype, List<MemorySegment> shards) {
+        buffers = BufferPlan.of(plan, dtype);
         for (long numel : buffers.gatherSlotNumel()) { gatherSlots.add(group.gatherBuffer("unsharded-" + gatherSlots.size(), numel, dtype)); }
         for (long numel : buffers.gradientSlotNumel()) { gradientSlots.add(group.gradientBuffer("gradient-" + gradientSlots.size(), numel)); }
         for (UnitPlan unit : plan.units()) {
-            parameters.add(UnitParameters.of(unit, gatherSlot(unit).segment(), gradientSlot(unit).segment(), dtype, DType.F32));
+            MemorySegment weights = isInPlace(unit) ? shards.get(unit.index()) : gatherSlot(unit).segment();
+            parameters.add(UnitParameters.of(unit, weights, gradientSlot(unit).segment(), dtype, DType.F32));
         }
     }
 
+    /// Whether the unit's weights are used where its shard lies, and never gathered.
+    boolean isInPlace(UnitPlan unit) {
+        return buffers.isInPlace(unit);
+    }
+
+    /// Of a unit that is not used in place.
     public GatherBuffer gatherSlot(UnitPlan unit) {
         return gatherSlots.get(buffers.gatherSlot().get(unit.index()));
     }

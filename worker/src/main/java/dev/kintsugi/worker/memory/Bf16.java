@@ -15,8 +15,8 @@ public final class Bf16 {
     /// At most 16 lanes, so that one vector holds no more than the partial sums that sums are made of.
     public static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED.length() > 16
             ? FloatVector.SPECIES_512 : FloatVector.SPECIES_PREFERRED;
-    private static final VectorSpecies<Integer> INTS = FLOATS.withLanes(int.class);
-    private static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+    public static final VectorSpecies<Integer> INTS = FLOATS.withLanes(int.class);
+    public static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int QUIET = 0x40;       // keeps a NaN one when its lower half goes
@@ -25,17 +25,32 @@ public final class Bf16 {
 
     /// The vector at element `i`.
     public static FloatVector load(MemorySegment x, long i) {
-        var halves = ShortVector.fromMemorySegment(SHORTS, x, i * 2, ByteOrder.LITTLE_ENDIAN);
+        return widen(ShortVector.fromMemorySegment(SHORTS, x, i * 2, ByteOrder.LITTLE_ENDIAN));
+    }
+
+    public static FloatVector load(short[] x, int i) {
+        return widen(ShortVector.fromArray(SHORTS, x, i));
+    }
+
+    private static FloatVector widen(ShortVector halves) {
         var bits = (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
         return bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
     }
 
     public static void store(FloatVector v, MemorySegment y, long i) {
+        narrow(v).intoMemorySegment(y, i * 2, ByteOrder.LITTLE_ENDIAN);
+    }
+
+    public static void store(FloatVector v, short[] y, int i) {
+        narrow(v).intoArray(y, i);
+    }
+
+    private static ShortVector narrow(FloatVector v) {
         var bits = v.reinterpretAsInts();
         var upper = bits.lanewise(VectorOperators.LSHR, 16);
         var rounded = bits.add(upper.and(1)).add(0x7fff).lanewise(VectorOperators.LSHR, 16);
-        var kept = rounded.blend(upper.or(QUIET), v.test(VectorOperators.IS_NAN).cast(INTS));
-        ((ShortVector) kept.convertShape(VectorOperators.I2S, SHORTS, 0)).intoMemorySegment(y, i * 2, ByteOrder.LITTLE_ENDIAN);
+        var kept = rounded.blend(upper.or(QUIET), v.compare(VectorOperators.NE, v).cast(INTS));
+        return (ShortVector) kept.convertShape(VectorOperators.I2S, SHORTS, 0);
     }
 
     public static float get(MemorySegment x, long i) {

@@ -22,9 +22,11 @@ public final class GradientNorm {
                 .mapToLong(RowShard::rows).max().orElse(0))];
     }
 
+    /// This rank's part of the squared norm. Replicas hold equal gradients, so each counts some of the units: together every row once.
     public ExactSum squared(ShardPlan plan, int rank, List<MemorySegment> gradients) {
         var total = new ExactSum();
         for (UnitPlan unit : plan.units()) {
+            if (unit.index() % plan.sharding().replicas() != plan.sharding().replica(rank)) { continue; }
             for (RowShard shard : unit.rowShards(rank)) {
                 if (shard.rows() > 0) { addRows(total, gradients.get(unit.index()), shard); }
             }

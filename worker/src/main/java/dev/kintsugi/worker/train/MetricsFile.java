@@ -39,9 +39,11 @@ final class MetricsFile implements AutoCloseable {
 
     void append(StepMetrics m) {
         String line = ("{\"step\":%d,\"loss\":%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s,"
-                + "\"tokens_per_second\":%s,\"peak_rss_bytes\":%d,\"phases\":{%s}}\n")
+                + "\"tokens_per_second\":%s,\"model_flops_per_second\":%s,\"peak_flops_per_second\":%s,\"mfu\":%s,\"peak_rss_bytes\":%d,"
+                + "\"phases\":{%s}}\n")
                 .formatted(m.getStep(), m.getLoss(), m.getGradNorm(), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
-                        round(m.getTokensPerSecond(), 10), m.getPeakResidentBytes(), phases(m));
+                        round(m.getTokensPerSecond(), 10), Math.round(m.getModelFlopsPerSecond()), Math.round(m.getPeakFlopsPerSecond()),
+                        round(m.getMfu(), 1e6), m.getPeakResidentBytes(), phases(m));
         try {
             file.write(java.nio.ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
         } catch (IOException e) {

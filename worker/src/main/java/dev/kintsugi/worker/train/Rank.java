@@ -14,6 +14,7 @@ import dev.kintsugi.sharding.estimate.ActivationEstimate;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
+import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.worker.checkpoint.CheckpointReader;
 import dev.kintsugi.worker.checkpoint.CheckpointWriter;
 import dev.kintsugi.worker.checkpoint.weights.FreshWeights;
@@ -71,7 +72,7 @@ final class Rank implements CoordinatorLink.Pulse {
         LOG.info("rank {} of {}, generation {}: {}", arguments.rank(), arguments.worldSize(), arguments.generation(), kernels.description());
         try (WeightSource source = firstWeights(assignment, settings, plan)) {
             Path index = arguments.rank() == 0 ? prepareData(settings, plan) : null;
-            try (CollectiveGroup opened = openGroup(assignment)) {
+            try (CollectiveGroup opened = openGroup(assignment, plan.sharding())) {
                 group = opened;
                 index = agreeOnData(index);
                 train(assignment, settings, plan, kernels, source, index);
@@ -98,13 +99,20 @@ final class Rank implements CoordinatorLink.Pulse {
         return PackedDataset.prepare(config, (read, total, tokens) -> doing = "tokenizing the dataset, %d of %d bytes".formatted(read, total));
     }
 
-    private CollectiveGroup openGroup(JoinResponse assignment) {
+    private CollectiveGroup openGroup(JoinResponse assignment, Sharding sharding) {
         doing = "opening the collective group";
         var transport = assignment.getTransport() == Transport.AERON ? GroupConfig.Transport.AERON : GroupConfig.Transport.SHM;
         List<String> endpoints = assignment.getPeersList().stream().map(Peer::getDataEndpoint).toList();
-        return CollectiveGroups.open(new GroupConfig(arguments.jobId(), arguments.generation(), arguments.rank(), arguments.worldSize(),
-                transport, arguments.shmDirectory(), arguments.aeronDirectory(), endpoints,
-                Duration.ofSeconds(assignment.getSpec().getDdpTimeout())));
+        var config = new GroupConfig(arguments.jobId(), arguments.generation(), arguments.rank(), arguments.worldSize(), transport,
+                arguments.shmDirectory(), arguments.aeronDirectory(), endpoints, Duration.ofSeconds(assignment.getSpec().getDdpTimeout()));
+        return CollectiveGroups.open(config, sharding, gathersInSharedMemory(assignment, sharding) ? GroupConfig.Transport.SHM : transport);
+    }
+
+    /// A copy of the model on one host is gathered there through shared memory, unless the job asks for another transport.
+    private boolean gathersInSharedMemory(JoinResponse assignment, Sharding sharding) {
+        int mine = sharding.replica(arguments.rank());
+        long hosts = assignment.getPeersList().stream().filter(p -> sharding.replica(p.getRank()) == mine).map(Peer::getHost).distinct().count();
+        return hosts == 1 && assignment.getSpec().getTransport() == Transport.TRANSPORT_UNSPECIFIED;
     }
 
     /// Rank 0's index file, on storage that all share.
@@ -122,21 +130,23 @@ final class Rank implements CoordinatorLink.Pulse {
                 settings.checkpointing(), settings.saves());
         long stepBytes = ActivationEstimate.stepArenaBytes(config, settings.batch(), settings.length(), dtype, settings.checkpointing());
         long stepsDone = assignment.hasResume() ? assignment.getResume().getStep() : 0;
+        var clock = new PhaseClock();
         try (TokenBlocks data = PackedDataset.open(index);
                 Arena tables = Arena.ofShared();
                 RankTensors tensors = new RankTensors(plan, arguments.rank());
                 StepArena arena = StepArena.ofBytes(stepBytes);
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), stepsDone) : null;
+                StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
                 CheckpointWriter writer = new CheckpointWriter(settings.outputDir(), plan, arguments.rank());
                 Checkpoints saves = new Checkpoints(writer, group, link)) {
             checkpoints = saves;
-            var units = new UnshardedUnits(plan, group, dtype);
+            var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var model = new Llama(config, settings.length(), dtype, tables);
-            var clock = new PhaseClock();
             var interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, arena, settings.batch(), settings.length(), dtype,
                     settings.checkpointing(), clock);
             loop = new TrainingLoop(settings, plan, group, tensors, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
-                    new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics, clock);
+                    new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics,
+                    accounting, clock);
             String digest = startWeights(assignment, plan, units, tensors, source, data);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.headDim();
             link.send(RankEvent.newBuilder().setPrepared(Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(loop.maxSteps())
@@ -146,6 +156,21 @@ final class Rank implements CoordinatorLink.Pulse {
             link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, units, tensors))
                     .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.highWaterBytes()))));
         }
+    }
+
+    private StepAccounting accounting(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, PhaseClock clock) {
+        return new StepAccounting(settings, plan.model().numel(), clock, peak(assignment, settings, kernels));
+    }
+
+    private PeakFlops peak(JoinResponse assignment, JobSettings settings, Kernels kernels) {
+        if (settings.spec().hasPeakTflops()) { return PeakFlops.given(settings.spec().getPeakTflops()); }
+        doing = "measuring the matrix products' peak";
+        int here = (int) assignment.getPeersList().stream().filter(p -> p.getHost().equals(arguments.hostId())).count();
+        double share = PeakFlops.share(Runtime.getRuntime().availableProcessors(), Math.max(1, here), settings.spec().getThreads());
+        PeakFlops peak = PeakFlops.measured(kernels, settings.dtype(), share, System.nanoTime());
+        LOG.info("peak of a rank, for MFU: {} GFLOP/s in {}, measured with {}", Math.round(peak.flopsPerSecond(System.nanoTime()) / 1e9),
+                settings.dtype(), kernels.description());
+        return peak;
     }
 
     private String startWeights(JoinResponse assignment, ShardPlan plan, UnshardedUnits units, RankTensors tensors, WeightSource source,

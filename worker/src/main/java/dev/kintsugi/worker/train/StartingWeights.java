@@ -10,6 +10,8 @@ import dev.kintsugi.worker.failure.WorldException;
 import dev.kintsugi.worker.fsdp.UnshardedUnits;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
 
 /// Puts the first weights into every rank's shards, and proves that all ranks together hold the model that was read.
 ///
@@ -40,13 +42,27 @@ final class StartingWeights {
         return digest == null ? null : digest.toHex();
     }
 
-    /// Hex digest of all ranks' parameters: the same on every rank and for every world size.
+    /// Hex digest of one copy of the parameters: the same on every rank, for every world size and every strategy.
+    ///
+    /// @throws WorldException if two ranks that hold the same shard do not hold the same bits
     String digest(ShardBuffers state) {
         var mine = new WeightsDigest();
         for (UnitPlan unit : plan.units()) { mine.addShard(unit, group.rank(), state.parameters().get(unit.index())); }
+        List<byte[]> parts = group.exchange("parameter digests", mine.toBytes());
+        requireEqualReplicas(parts);
         var all = new WeightsDigest();
-        group.exchange("parameter digests", mine.toBytes()).forEach(all::add);
+        parts.subList(0, plan.shardWorldSize()).forEach(all::add);
         return all.toHex();
+    }
+
+    private void requireEqualReplicas(List<byte[]> parts) {
+        for (int rank = plan.shardWorldSize(); rank < parts.size(); rank++) {
+            int shard = plan.sharding().shard(rank);
+            if (!Arrays.equals(parts.get(rank), parts.get(shard))) {
+                throw new WorldException("replicas_differ", "ranks %d and %d hold shard %d of the model with different weights; start the job again"
+                        .formatted(shard, rank, shard));
+            }
+        }
     }
 
     /// @param expected what rank 0 read, or null

@@ -35,7 +35,8 @@ final class TrainingLoop {
     private final LearningRateSchedule schedule;
     private final Checkpoints checkpoints;
     private final CoordinatorLink link;
-    private final MetricsFile metrics;          // null but on rank 0
+    private final MetricsFile metrics;          // null but on rank 0, like the next
+    private final StepAccounting accounting;
     private final PhaseClock clock;
     private final long maxSteps;
     private volatile long step;
@@ -45,7 +46,7 @@ final class TrainingLoop {
 
     TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, RankTensors tensors, RoundInterpreter interpreter,
             AdamWOptimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Checkpoints checkpoints, CoordinatorLink link,
-            MetricsFile metrics, PhaseClock clock) {
+            MetricsFile metrics, StepAccounting accounting, PhaseClock clock) {
         this.settings = settings;
         this.plan = plan;
         this.group = group;
@@ -60,6 +61,7 @@ final class TrainingLoop {
         this.checkpoints = checkpoints;
         this.link = link;
         this.metrics = metrics;
+        this.accounting = accounting;
         this.clock = clock;
     }
 
@@ -108,6 +110,7 @@ final class TrainingLoop {
             Batches.fill(data, order, stepsDone, microbatch, settings.microbatches(), settings.batch(), interpreter.ids(), interpreter.labels());
             loss.add(interpreter.run(1.0 / settings.predictedTokensPerStep(), round == 0));
         }
+        interpreter.end();
         clock.enter(Phase.NORM);
         return exchangeTotals(loss, gradientNorm.squared(plan, group.rank(), tensors.gradients()));
     }
@@ -132,11 +135,8 @@ final class TrainingLoop {
     }
 
     private void report(long step, double loss, double gradNorm, double learningRate, double seconds) {
-        StepMetrics.Builder m = StepMetrics.newBuilder().setStep(step).setLoss(loss).setGradNorm(gradNorm).setLearningRate(learningRate)
-                .setTokens(step * settings.tokensPerStep()).setStepSeconds(seconds)
-                .setTokensPerSecond(settings.tokensPerStep() / seconds).setPeakResidentBytes(ProcessMemory.peakResidentBytes());
-        for (Phase p : Phase.values()) { m.putPhaseSeconds(p.key(), clock.seconds(p)); }
-        metrics.append(m.build());
+        StepMetrics m = accounting.metrics(step, loss, gradNorm, learningRate, seconds);
+        metrics.append(m);
         link.send(RankEvent.newBuilder().setStepCompleted(StepCompleted.newBuilder().setMetrics(m)));
     }
 

@@ -2,13 +2,18 @@ package dev.kintsugi.worker.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointReshardPropertyTest {
@@ -24,13 +29,32 @@ class CheckpointReshardPropertyTest {
         SavedModel model = SavedModel.random(seed);
         CheckpointReader reader = CheckpointReader.open(model.save(outputDir, savedWorldSize, 250));
         assertThat(reader.training()).isEqualTo(SavedModel.training(250));
-        for (int worldSize : RESUMED) {
-            ShardPlan plan = model.plan(worldSize);
-            for (int rank = 0; rank < worldSize; rank++) {
-                ShardBuffers restored = model.empty(plan, rank);
-                reader.restore(restored);
-                assertSame(restored, model.filled(plan, rank), "seed=%d %d->%d rank %d".formatted(seed, savedWorldSize, worldSize, rank));
-            }
+        for (int worldSize : RESUMED) { assertRestored(model, reader, Sharding.fullShard(worldSize)); }
+    }
+
+    static List<Sharding> strategies() {
+        return List.of(Sharding.of(ShardingStrategy.NO_SHARD, 3, 1), Sharding.of(ShardingStrategy.HYBRID_SHARD, 6, 2),
+                Sharding.of(ShardingStrategy.HYBRID_SHARD, 6, 3), Sharding.of(ShardingStrategy.SHARD_GRAD_OP, 4, 4), Sharding.fullShard(5));
+    }
+
+    @ParameterizedTest
+    @MethodSource("strategies")
+    void shouldRestoreEveryBitUnderAnyStrategy(Sharding saved) throws Exception {
+        SavedModel model = SavedModel.random(Long.getLong("test.seed", 11));
+        Path directory = model.save(outputDir, saved, 250);
+        try (Stream<Path> shards = Files.list(directory.resolve("model"))) {
+            assertThat(shards).as("one copy is written").hasSize(saved.shardWorldSize());
+        }
+        CheckpointReader reader = CheckpointReader.open(directory);
+        for (Sharding resumed : strategies()) { assertRestored(model, reader, resumed); }
+    }
+
+    private static void assertRestored(SavedModel model, CheckpointReader reader, Sharding resumed) {
+        ShardPlan plan = model.plan(resumed);
+        for (int rank = 0; rank < resumed.worldSize(); rank++) {
+            ShardBuffers restored = model.empty(plan, rank);
+            reader.restore(restored);
+            assertSame(restored, model.filled(plan, rank), "seed=%d %d->%s rank %d".formatted(model.seed(), reader.manifest().worldSize(), resumed, rank));
         }
     }
 

@@ -13,6 +13,7 @@ import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifests;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.io.IOException;
@@ -53,7 +54,11 @@ public record SavedModel(ModelSpec model, long seed) {
     }
 
     public ShardPlan plan(int worldSize) {
-        return ShardPlanner.plan(model, worldSize);
+        return plan(Sharding.fullShard(worldSize));
+    }
+
+    public ShardPlan plan(Sharding sharding) {
+        return ShardPlanner.plan(model, sharding);
     }
 
     public ShardBuffers empty(ShardPlan plan, int rank) {
@@ -92,10 +97,14 @@ public record SavedModel(ModelSpec model, long seed) {
 
     /// Saves on `worldSize` ranks and commits, as coordinator and ranks do together; returns the checkpoint directory.
     public Path save(Path outputDir, int worldSize, long step) throws Exception {
-        ShardPlan plan = plan(worldSize);
+        return save(outputDir, Sharding.fullShard(worldSize), step);
+    }
+
+    public Path save(Path outputDir, Sharding sharding, long step) throws Exception {
+        ShardPlan plan = plan(sharding);
         var files = new ArrayList<ShardFile>();
         TrainingState training = training(step);
-        for (int rank = 0; rank < worldSize; rank++) { files.addAll(saveRank(outputDir, plan, rank, training).getFilesList()); }
+        for (int rank = 0; rank < sharding.worldSize(); rank++) { files.addAll(saveRank(outputDir, plan, rank, training).getFilesList()); }
         return commit(outputDir, plan, training, files);
     }
 

@@ -63,7 +63,7 @@ public final class CollectiveBenchmark {
         UnitPlan unit = unit(group.worldSize(), mib << 18);
         var full = group.gatherBuffer("full", unit.unshardedNumel(), DType.F32);
         var gradient = group.gradientBuffer("gradient", unit.unshardedNumel());
-        try (var arena = Arena.ofConfined()) {
+        try (var arena = Arena.ofShared()) {
             MemorySegment shard = arena.allocate(4 * unit.shardNumel(group.rank()), 64);
             for (long i = 0; i < unit.unshardedNumel(); i++) { gradient.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1); }
             for (int i = 0; i < WARM_UP; i++) {

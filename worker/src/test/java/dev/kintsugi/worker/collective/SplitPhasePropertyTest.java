@@ -1,11 +1,13 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.program.BufferPlan;
 import dev.kintsugi.sharding.program.Instruction;
@@ -17,6 +19,7 @@ import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
 import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
 import dev.kintsugi.sharding.program.Instruction.Reshard;
+import dev.kintsugi.sharding.program.Instruction.ShareSums;
 import dev.kintsugi.sharding.program.Instruction.Unshard;
 import dev.kintsugi.sharding.program.StepProgram;
 import dev.kintsugi.worker.collective.CollectiveGroup.GatherBuffer;
@@ -51,17 +54,28 @@ class SplitPhasePropertyTest {
 
     static Stream<Arguments> cases() {
         long seed = Long.getLong("test.seed", System.nanoTime() & 0xffffff);
-        return Stream.of(Transport.values())
-                .flatMap(t -> IntStream.rangeClosed(1, 4).boxed().map(w -> Arguments.of(t, w, w % 2 == 0, seed + 31L * w)));
+        Stream<Arguments> oneCopy = Stream.of(Transport.values()).flatMap(t -> IntStream.rangeClosed(1, 4).boxed()
+                .map(w -> Arguments.of(t, t, Sharding.fullShard(w), w % 2 == 0, seed + 31L * w)));
+        return Stream.concat(oneCopy, Stream.of(
+                Arguments.of(Transport.SHM, Transport.SHM, Sharding.of(ShardingStrategy.SHARD_GRAD_OP, 3, 0), false, seed),
+                Arguments.of(Transport.SHM, Transport.SHM, Sharding.of(ShardingStrategy.NO_SHARD, 3, 0), true, seed + 1),
+                Arguments.of(Transport.AERON, Transport.AERON, Sharding.of(ShardingStrategy.NO_SHARD, 2, 0), false, seed + 2),
+                Arguments.of(Transport.SHM, Transport.SHM, Sharding.of(ShardingStrategy.HYBRID_SHARD, 4, 2), false, seed + 3),
+                Arguments.of(Transport.AERON, Transport.SHM, Sharding.of(ShardingStrategy.HYBRID_SHARD, 4, 2), true, seed + 4),
+                Arguments.of(Transport.AERON, Transport.SHM, Sharding.of(ShardingStrategy.HYBRID_SHARD, 6, 3), false, seed + 5),
+                Arguments.of(Transport.AERON, Transport.AERON, Sharding.of(ShardingStrategy.HYBRID_SHARD, 4, 2), false, seed + 6),
+                Arguments.of(Transport.SHM, Transport.AERON, Sharding.of(ShardingStrategy.HYBRID_SHARD, 4, 2), true, seed + 7)));
     }
 
-    @ParameterizedTest(name = "{0} worldSize={1} tied={2} -Dtest.seed={3}")
+    @ParameterizedTest(name = "{0}, gathers {1}, {2} tied={3} -Dtest.seed={4}")
     @MethodSource("cases")
-    void shouldKeepTheBitsWhateverTheDelays(Transport transport, int worldSize, boolean tied, long seed) throws Exception {
+    void shouldKeepTheBitsWhateverTheDelays(Transport transport, Transport gatherTransport, Sharding sharding, boolean tied, long seed)
+            throws Exception {
+        int worldSize = sharding.worldSize();
         var config = new LlamaConfig(24, 40, 1 + (int) (seed % 4), 4, 2, 6, 133, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05);
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), worldSize);
+        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), sharding);
         List<float[][]> byRank = Ranks.run(worldSize, rank -> {
-            try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofConfined()) {
+            try (var group = groups.open(transport, rank, sharding, gatherTransport); var arena = Arena.ofShared()) {
                 return new DawdlingRank(plan, group, arena, seed).run();
             }
         });
@@ -90,7 +104,7 @@ class SplitPhasePropertyTest {
             this.group = group;
             this.seed = seed;
             this.random = new Random(seed + group.rank());
-            buffers = BufferPlan.of(plan);
+            buffers = BufferPlan.of(plan, DType.BF16);
             for (long numel : buffers.gatherSlotNumel()) { gathered.add(group.gatherBuffer("full", numel, gathered.isEmpty() ? DType.F32 : DType.BF16)); }
             for (long numel : buffers.gradientSlotNumel()) { gradients.add(group.gradientBuffer("gradient", numel)); }
             shards = allocate(arena);
@@ -109,8 +123,9 @@ class SplitPhasePropertyTest {
                 for (UnitPlan u : plan.units()) { ModelValues.fillShard(u, group.rank(), salt + u.index(), shards.get(u.index())); }
                 for (int m = group.rank(); m < MICROBATCHES; m += group.worldSize()) {
                     microbatch = step * MICROBATCHES + m;
-                    for (Instruction i : StepProgram.fullShard(plan).round()) { execute(i, plan.units().get(i.unit())); }
+                    for (Instruction i : StepProgram.of(plan).round()) { execute(i, plan.units().get(i.unit())); }
                 }
+                for (Instruction i : StepProgram.of(plan).ending()) { execute(i, plan.units().get(i.unit())); }
             }
             return accumulators.stream().map(a -> a.toArray(ValueLayout.JAVA_FLOAT)).toArray(float[][]::new);
         }
@@ -134,6 +149,10 @@ class SplitPhasePropertyTest {
                 }
                 case ReduceScatter _ -> group.beginReduceScatter(unit, gradient, accumulators.get(unit.index()), microbatch == group.rank());
                 case AwaitReduceScatter _ -> group.awaitReduceScatter(gradient);
+                case ShareSums _ -> {
+                    dawdle();
+                    group.shareSums(unit, gradient, accumulators.get(unit.index()));
+                }
             }
         }
 

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.collective;
 
+import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.worker.agent.MediaDrivers;
 import dev.kintsugi.worker.collective.GroupConfig.Transport;
 import io.aeron.driver.MediaDriver;
@@ -50,6 +51,11 @@ final class TestGroups implements AutoCloseable {
         return CollectiveGroups.open(config(transport, rank, worldSize, Duration.ofSeconds(20)));
     }
 
+    CollectiveGroup open(Transport transport, int rank, Sharding sharding, Transport gatherTransport) {
+        if (gatherTransport == Transport.AERON) { startDriver(); }
+        return CollectiveGroups.open(config(transport, rank, sharding.worldSize(), Duration.ofSeconds(20)), sharding, gatherTransport);
+    }
+
     GroupConfig config(Transport transport, int rank, int worldSize, Duration timeout) {
         if (transport == Transport.AERON) { startDriver(); }
         return new GroupConfig("job", 1, rank, worldSize, transport, shmDirectory, aeronDirectory(), endpoints.subList(0, worldSize), timeout);
@@ -72,6 +78,11 @@ final class TestGroups implements AutoCloseable {
     @Override
     public void close() {
         if (driver != null) { driver.close(); }
+        try (var replicas = Files.newDirectoryStream(shmDirectory, "replica-*")) {
+            for (Path empty : replicas) { Files.delete(empty); }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
         try (var left = Files.list(shmDirectory)) {
             List<Path> files = left.toList();
             for (Path f : files) { Files.delete(f); }

@@ -2,6 +2,7 @@ package dev.kintsugi.worker.fsdp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
@@ -11,6 +12,7 @@ import dev.kintsugi.sharding.exact.ExactSum;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.collective.CollectiveGroup;
@@ -39,7 +41,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// Idea 3 of the design, on threads in one process: any world size that divides the micro-batches gives the same bits as one rank.
+/// Idea 3 of the design, on threads in one process: any world size that divides the micro-batches, with any strategy, gives the bits of one
+/// rank.
 class WorldSizeEqualityTest {
     private static final int MICROBATCHES = 12;
     private static final int BATCH = 2;
@@ -53,20 +56,26 @@ class WorldSizeEqualityTest {
     private record Outcome(List<Long> lossAndNormBits, List<Float> weights) {}
 
     @ParameterizedTest
-    @CsvSource({"2, false, NONE, F32", "3, false, SELECTIVE, BF16", "4, false, FULL, F32", "2, true, FULL, BF16", "3, true, NONE, F32"})
-    void shouldGiveTheBitsOfOneRank(int worldSize, boolean tied, ActivationCheckpointing checkpointing, DType dtype) throws Exception {
-        assertThat(train(worldSize, tied, checkpointing, dtype)).isEqualTo(train(1, tied, ActivationCheckpointing.NONE, dtype));
+    @CsvSource({"FULL_SHARD, 2, false, NONE, F32", "FULL_SHARD, 3, false, SELECTIVE, BF16", "FULL_SHARD, 4, false, FULL, F32",
+            "FULL_SHARD, 2, true, FULL, BF16", "FULL_SHARD, 3, true, NONE, F32", "SHARD_GRAD_OP, 2, false, NONE, BF16", "SHARD_GRAD_OP, 3, true, FULL, F32",
+            "SHARD_GRAD_OP, 1, true, NONE, F32", "NO_SHARD, 2, false, SELECTIVE, F32", "NO_SHARD, 3, true, NONE, BF16", "NO_SHARD, 1, false, NONE, BF16",
+            "HYBRID_SHARD, 4, false, NONE, BF16", "HYBRID_SHARD, 6, true, SELECTIVE, F32"})
+    void shouldGiveTheBitsOfOneRank(ShardingStrategy strategy, int worldSize, boolean tied, ActivationCheckpointing checkpointing, DType dtype)
+            throws Exception {
+        assertThat(train(Sharding.of(strategy, worldSize, 2), tied, checkpointing, dtype))
+                .isEqualTo(train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype));
     }
 
     @Test
     void shouldLearn() throws Exception {
-        List<Long> bits = train(1, false, ActivationCheckpointing.NONE, DType.F32).lossAndNormBits;
+        List<Long> bits = train(Sharding.fullShard(1), false, ActivationCheckpointing.NONE, DType.F32).lossAndNormBits;
         assertThat(Double.longBitsToDouble(bits.get(2 * (STEPS - 1)))).isLessThan(Double.longBitsToDouble(bits.getFirst()));
     }
 
-    private Outcome train(int worldSize, boolean tied, ActivationCheckpointing checkpointing, DType dtype) throws Exception {
+    private Outcome train(Sharding sharding, boolean tied, ActivationCheckpointing checkpointing, DType dtype) throws Exception {
+        int worldSize = sharding.worldSize();
         var config = new LlamaConfig(24, 40, 2, 4, 2, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05);
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), worldSize);
+        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), sharding);
         Path shm = directory.resolve("world-%d-%s-%s".formatted(worldSize, tied, checkpointing));
         java.nio.file.Files.createDirectories(shm);
         try (var pool = Executors.newFixedThreadPool(worldSize)) {
@@ -85,11 +94,11 @@ class WorldSizeEqualityTest {
     private static Outcome rank(ShardPlan plan, int rank, ActivationCheckpointing checkpointing, DType dtype, Path shm) {
         LlamaConfig config = plan.model().config();
         Kernels kernels = new ReferenceKernels();
-        var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(),
-                GroupConfig.Transport.SHM, shm, shm, List.of(), Duration.ofSeconds(30)));
+        var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(),
+                Duration.ofSeconds(30)), plan.sharding(), GroupConfig.Transport.SHM);
         try (group; var tensors = new RankTensors(plan, rank); Arena tables = Arena.ofShared();
                 StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, dtype, checkpointing, 0))) {
-            var units = new UnshardedUnits(plan, group, dtype);
+            var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var interpreter = new RoundInterpreter(plan, group, units, tensors, new Llama(config, LENGTH, dtype, tables), kernels, arena,
                     BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
             for (UnitPlan unit : plan.units()) {
@@ -113,6 +122,7 @@ class WorldSizeEqualityTest {
             fill(interpreter, new Random(1000L * step + m), plan.model().config().vocabSize());
             loss.add(interpreter.run(1.0 / (MICROBATCHES * BATCH * (LENGTH - 1)), m == rank));
         }
+        interpreter.end();
         ExactSum squared = norm.squared(plan, rank, tensors.gradients());
         var losses = new ExactSum();
         var squares = new ExactSum();
@@ -147,13 +157,13 @@ class WorldSizeEqualityTest {
     }
 
     private static List<Float> weights(ShardPlan plan, CollectiveGroup group, RankTensors tensors) {
-        var whole = new UnshardedUnits(plan, group, DType.F32);
+        var whole = group.gatherBuffer("whole", plan.units().stream().mapToLong(UnitPlan::unshardedNumel).max().orElseThrow(), DType.F32);
         var weights = new ArrayList<Float>();
         for (UnitPlan unit : plan.units()) {
-            group.allGather(unit, tensors.state().parameters().get(unit.index()), whole.gatherSlot(unit));
+            group.allGather(unit, tensors.state().parameters().get(unit.index()), whole);
             for (ParameterPlan p : unit.parameters()) {
                 for (long i = 0; i < p.spec().numel(); i++) {
-                    weights.add(whole.gatherSlot(unit).segment().getAtIndex(ValueLayout.JAVA_FLOAT, p.unshardedOffset() + i));
+                    weights.add(whole.segment().getAtIndex(ValueLayout.JAVA_FLOAT, p.unshardedOffset() + i));
                 }
             }
         }

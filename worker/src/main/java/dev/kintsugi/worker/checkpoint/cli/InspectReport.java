@@ -26,7 +26,7 @@ record InspectReport(CheckpointDirectory checkpoint) {
         lines.add("checkpoint  " + checkpoint.path().toAbsolutePath().normalize());
         lines.add("step        %,d; %,d samples and %,d tokens seen; seed %d"
                 .formatted(t.step(), t.samplesSeen(), t.tokensSeen(), t.seed()));
-        lines.add("written by  Kintsugi %s, %d rank%s, %d micro-batches a step".formatted(m.kintsugiVersion(), m.worldSize(),
+        lines.add("written by  Kintsugi %s, %d shard%s, %d micro-batches a step".formatted(m.kintsugiVersion(), m.worldSize(),
                 m.worldSize() == 1 ? "" : "s", t.microbatchesPerStep()));
         lines.add("model       %,d parameters in %d tensors, F32".formatted(numel(m), m.parameters().size()));
         lines.add("storage     %s in %d files".formatted(ByteSize.format(m.bytes()), m.files().size()));

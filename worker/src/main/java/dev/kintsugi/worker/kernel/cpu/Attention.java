@@ -2,6 +2,7 @@ package dev.kintsugi.worker.kernel.cpu;
 
 import static dev.kintsugi.worker.kernel.cpu.Lanes.FLOAT;
 
+import dev.kintsugi.sharding.estimate.ScratchSizes;
 import java.lang.foreign.MemorySegment;
 
 /// Causal attention in blocks with online softmax (Dao 2023, FlashAttention-2, algorithm 1): a tile of scores of a query block
@@ -14,7 +15,10 @@ final class Attention {
     private final Matmul matmul;
     private final Matmul thin = new ThinMatmul();
     private final ScoreRow scoreRow = new ScoreRow();
-    private final Elementwise elementwise = new Elementwise();
+    private final float[] max = new float[ScratchSizes.QUERY_BLOCK];
+    private final float[] sum = new float[ScratchSizes.QUERY_BLOCK];
+    private float[] output = {};
+    private short[] output16 = {};
 
     Attention(Matmul matmul) {
         this.matmul = matmul;
@@ -23,6 +27,8 @@ final class Attention {
     /// See `Kernels#attention` for the tensors.
     void forward(MemorySegment out, MemorySegment lse, MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment scratch,
             AttentionShape at) {
+        output = Rows.atLeast(output, at.D());
+        if (output16.length < at.D()) { output16 = new short[at.D()]; }
         for (int b = 0; b < at.B(); b++) {
             for (int h = 0; h < at.H(); h++) {
                 for (int t = 0; t < at.T(); t += at.queryBlock()) { queryBlock(out, lse, q, k, v, scratch, at, b, h, t); }
@@ -40,43 +46,51 @@ final class Attention {
         MemorySegment scores = at.scores(scratch);
         MemorySegment probabilities = at.probabilities(scratch);
         MemorySegment outputs = at.rowSums(scratch);
-        MemorySegment max = at.rowNumbers(scratch);
-        MemorySegment sum = at.moreRowNumbers(scratch);
         for (int s = 0; s < visible; s += at.keyBlock()) {
             int columns = Math.min(at.keyBlock(), visible - s);
             products.multiply(at.toF32(), scores, columns, queries, at.queryStride(), false, at.slice(k, at.key(b, s, h)), at.keyStride(),
                     true, rows, columns, D, false);
             for (int row = 0; row < rows; row++) {
                 int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
-                updateRow(probabilities, scores, (long) row * columns, seen, columns, s == 0, max, sum, row * 4L, outputs, (long) row * D, at);
+                updateRow(probabilities, scores, (long) row * columns, seen, columns, s == 0, row, outputs, at);
             }
             products.multiply(at.toF32(), outputs, D, probabilities, columns, false, at.slice(v, at.key(b, s, h)), at.keyStride(), false,
                     rows, D, columns, s > 0);
         }
         for (int row = 0; row < rows; row++) {
-            float total = sum.get(FLOAT, row * 4L);
-            elementwise.scale(out, at.query(b, t + row, h), outputs, (long) row * D, D, 1f / total, at.bf16());
-            lse.set(FLOAT, at.lse(b, h, t + row) * 4, (float) (max.get(FLOAT, row * 4L) + StrictMath.log(total)));
+            write(out, at.query(b, t + row, h), outputs, (long) row * D, D, 1f / sum[row], at.bf16());
+            lse.set(FLOAT, at.lse(b, h, t + row) * 4, (float) (max[row] + StrictMath.log(sum[row])));
+        }
+    }
+
+    private void write(MemorySegment out, long at, MemorySegment outputs, long from, int D, float factor, boolean bf16) {
+        Rows.read(output, outputs, from, D, false);
+        if (bf16) {
+            Rows.scale(output16, output, 0, D, factor);
+            Rows.write(out, at, output16, D);
+        } else {
+            Rows.scale(output, D, factor);
+            Rows.write(out, at, output, D, false);
         }
     }
 
     /// Turns a row of scores into exponentials relative to the running maximum (0 beyond the `seen` first), and takes the row's
     /// maximum, sum and output along.
-    private void updateRow(MemorySegment probabilities, MemorySegment scores, long scoresAt, int seen, int columns, boolean first,
-            MemorySegment max, MemorySegment sum, long numberAt, MemorySegment outputs, long outputAt, AttentionShape at) {
+    private void updateRow(MemorySegment probabilities, MemorySegment scores, long scoresAt, int seen, int columns, boolean first, int row,
+            MemorySegment outputs, AttentionShape at) {
         float scale = at.scale();
-        float oldMax = first ? Float.NEGATIVE_INFINITY : max.get(FLOAT, numberAt);
+        float oldMax = first ? Float.NEGATIVE_INFINITY : max[row];
         float newMax = Math.max(oldMax, scoreRow.read(scores, scoresAt, seen) * scale);
         float rowSum = scoreRow.exponentials(probabilities, scoresAt, seen, columns, scale, newMax, at.bf16());
         if (first) {
-            sum.set(FLOAT, numberAt, rowSum);
+            sum[row] = rowSum;
         } else if (newMax == oldMax) {
-            sum.set(FLOAT, numberAt, sum.get(FLOAT, numberAt) + rowSum);
+            sum[row] += rowSum;
         } else {
             float shrink = Exp.exp(oldMax - newMax);
-            sum.set(FLOAT, numberAt, Math.fma(sum.get(FLOAT, numberAt), shrink, rowSum));
-            elementwise.scale(outputs, outputAt, outputs, outputAt, at.D(), shrink, false);
+            sum[row] = Math.fma(sum[row], shrink, rowSum);
+            write(outputs, (long) row * at.D(), outputs, (long) row * at.D(), at.D(), shrink, false);
         }
-        max.set(FLOAT, numberAt, newMax);
+        max[row] = newMax;
     }
 }

@@ -2,6 +2,7 @@ package dev.kintsugi.worker.kernel.cpu;
 
 import static dev.kintsugi.worker.kernel.cpu.Lanes.FLOAT;
 
+import dev.kintsugi.sharding.estimate.ScratchSizes;
 import java.lang.foreign.MemorySegment;
 
 /// The backward pass of [Attention] (Dao 2023, FlashAttention-2, algorithm 2): probabilities are recomputed tile by tile from
@@ -17,8 +18,10 @@ final class AttentionBackward {
     private final float[] partial = new float[Lanes.SUMS];
     private final ScoreRow scoreRow = new ScoreRow();
     private final Elementwise elementwise = new Elementwise();
+    private final float[] deltas = new float[ScratchSizes.QUERY_BLOCK];
     private float[] dout = {};
     private float[] out = {};
+    private short[] row16 = {};
 
     AttentionBackward(Matmul matmul) {
         this.matmul = matmul;
@@ -32,6 +35,7 @@ final class AttentionBackward {
         int group = at.H() / at.G();
         dout = Rows.atLeast(dout, at.D());
         out = Rows.atLeast(out, at.D());
+        if (row16.length < at.D()) { row16 = new short[at.D()]; }
         MemorySegment dk = at.keySums(x.scratch);
         MemorySegment dv = at.valueSums(x.scratch);
         long numel = (long) at.S() * at.D();
@@ -44,8 +48,8 @@ final class AttentionBackward {
                 for (int t = 0; t < at.T(); t += at.queryBlock()) { queryBlock(x, dk, dv, at, b, h, t); }
                 if (h % group == group - 1) {
                     for (int s = 0; s < at.S(); s++) {
-                        Rows.cast(x.dk, at.key(b, s, h), dk, (long) s * at.D(), at.D(), at.bf16());
-                        Rows.cast(x.dv, at.key(b, s, h), dv, (long) s * at.D(), at.D(), at.bf16());
+                        write(x.dk, at.key(b, s, h), dk, (long) s * at.D(), at.D(), at.bf16());
+                        write(x.dv, at.key(b, s, h), dv, (long) s * at.D(), at.D(), at.bf16());
                     }
                 }
             }
@@ -55,23 +59,33 @@ final class AttentionBackward {
     private void queryBlock(Tensors x, MemorySegment dk, MemorySegment dv, AttentionShape at, int b, int h, int t) {
         int rows = Math.min(at.queryBlock(), at.T() - t);
         int visible = at.visible(t + rows - 1);
-        MemorySegment deltas = at.rowNumbers(x.scratch);
         for (int row = 0; row < rows; row++) {
             long from = at.query(b, t + row, h);
             Rows.read(dout, x.dout, from, at.D(), at.bf16());
             Rows.read(out, x.out, from, at.D(), at.bf16());
-            deltas.set(FLOAT, row * 4L, Rows.dot(dout, out, at.D(), partial));
+            deltas[row] = Rows.dot(dout, out, at.D(), partial);
         }
         MemorySegment dq = at.rowSums(x.scratch);
         for (int s = 0; s < visible; s += at.keyBlock()) {
-            tile(x, dq, dk, dv, deltas, at, b, h, t, rows, s, Math.min(at.keyBlock(), visible - s));
+            tile(x, dq, dk, dv, at, b, h, t, rows, s, Math.min(at.keyBlock(), visible - s));
         }
         for (int row = 0; row < rows; row++) {
-            Rows.cast(x.dq, at.query(b, t + row, h), dq, (long) row * at.D(), at.D(), at.bf16());
+            write(x.dq, at.query(b, t + row, h), dq, (long) row * at.D(), at.D(), at.bf16());
         }
     }
 
-    private void tile(Tensors x, MemorySegment dq, MemorySegment dk, MemorySegment dv, MemorySegment deltas, AttentionShape at, int b, int h,
+    /// A row of f32 sums to where it belongs, in the tensors' type.
+    private void write(MemorySegment to, long at, MemorySegment sums, long from, int D, boolean bf16) {
+        if (bf16) {
+            Rows.read(dout, sums, from, D, false);
+            Rows.scale(row16, dout, 0, D, 1f);
+            Rows.write(to, at, row16, D);
+        } else {
+            MemorySegment.copy(sums, from * 4, to, at * 4, D * 4L);
+        }
+    }
+
+    private void tile(Tensors x, MemorySegment dq, MemorySegment dk, MemorySegment dv, AttentionShape at, int b, int h,
             int t, int rows, int s, int columns) {
         int D = at.D();
         int ldq = at.queryStride();
@@ -90,7 +104,7 @@ final class AttentionBackward {
             int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
             float shift = x.lse.get(FLOAT, at.lse(b, h, t + row) * 4);
             scoreRow.probabilitiesAndGradients(P, dS, scores, dP, (long) row * columns, seen, columns, at.scale(), shift,
-                    deltas.get(FLOAT, row * 4L), at.bf16());
+                    deltas[row], at.bf16());
         }
         long sum = (long) s * D * 4;
         matmul.multiply(at.toF32(), dv.asSlice(sum), D, P, columns, true, douts, ldq, false, columns, D, rows, true);

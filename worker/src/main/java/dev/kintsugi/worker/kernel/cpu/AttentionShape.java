@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 /// `Kernels`. Scratch is what [ScratchSizes#attentionNumel] says:
 ///
 /// ```
-/// tile of scores | tile of their gradients | both as bf16, half a tile each | sums of query rows (rows, D) | two numbers a query row |
+/// tile of scores | tile of their gradients | both as bf16, half a tile each | sums of query rows (rows, D) |
 /// sums of key rows (S, D) | sums of value rows (S, D)
 /// ```
 record AttentionShape(int B, int T, int S, int H, int G, int D, boolean bf16) {
@@ -98,17 +98,9 @@ record AttentionShape(int B, int T, int S, int H, int G, int D, boolean bf16) {
         return scratch.asSlice(3 * tile() * 4);
     }
 
-    MemorySegment rowNumbers(MemorySegment scratch) {
-        return scratch.asSlice((3 * tile() + ScratchSizes.roundUp((long) queryBlock() * D)) * 4);
-    }
-
-    MemorySegment moreRowNumbers(MemorySegment scratch) {
-        return rowNumbers(scratch).asSlice(ScratchSizes.roundUp(queryBlock()) * 4);
-    }
-
     /// f32, a row of D for each key.
     MemorySegment keySums(MemorySegment scratch) {
-        return moreRowNumbers(scratch).asSlice(ScratchSizes.roundUp(queryBlock()) * 4);
+        return rowSums(scratch).asSlice(ScratchSizes.roundUp((long) queryBlock() * D) * 4);
     }
 
     MemorySegment valueSums(MemorySegment scratch) {

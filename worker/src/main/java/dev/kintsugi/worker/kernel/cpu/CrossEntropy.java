@@ -1,14 +1,20 @@
 package dev.kintsugi.worker.kernel.cpu;
 
+import static dev.kintsugi.worker.kernel.cpu.Lanes.F;
 import static dev.kintsugi.worker.kernel.cpu.Lanes.INT;
+import static dev.kintsugi.worker.kernel.cpu.Lanes.L;
+import static dev.kintsugi.worker.kernel.cpu.Lanes.SUMS;
 
+import dev.kintsugi.worker.memory.Bf16;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 
-/// Softmax cross entropy of `logits (N, V)`, f32 or bf16, one row at a time. Exponentials are taken twice, for the sum and for the
-/// gradient, so that bf16 logits are rounded once. One thread.
+/// Softmax cross entropy of `logits (N, V)`, f32 or bf16, one row at a time, held as f32 so that bf16 logits are rounded once. One thread.
 final class CrossEntropy {
     private final float[] partial = new float[Lanes.SUMS];
-    private final float[] piece = new float[Rows.PIECE];
+    private final short[] piece = new short[Rows.PIECE];
+    private float[] row = {};
 
     /// @throws IllegalArgumentException if a label is V or more
     static void checkLabels(MemorySegment labels, long N, long V) {
@@ -23,65 +29,93 @@ final class CrossEntropy {
     /// Overwrites logits: with `(softmax - onehot) * scale` when `writeGradient`; otherwise they are left as they are.
     double forward(MemorySegment logits, MemorySegment labels, float scale, boolean writeGradient, long N, long V, boolean bf16) {
         double total = 0;
-        for (long row = 0; row < N; row++) {
-            int label = labels.get(INT, row * 4);
+        row = row.length < V ? new float[Math.ceilDiv((int) V, Rows.PIECE) * Rows.PIECE] : row;
+        for (long i = 0; i < N; i++) {
+            int label = labels.get(INT, i * 4);
             if (label >= 0) {
-                total += row(logits, row * V, label, scale, writeGradient, V, bf16);
+                total += row(logits, i * V, label, scale, writeGradient, (int) V, bf16);
             } else if (writeGradient) {
-                zero(logits, row * V, V, bf16);
+                zero(logits, i * V, V, bf16);
             }
         }
         return total;
     }
 
-    private double row(MemorySegment x, long at, int label, float scale, boolean writeGradient, long V, boolean bf16) {
-        float max = max(x, at, V, bf16);
-        float target = Lanes.get(x, at + label, bf16);
-        double sum = sumOfExponentials(x, at, V, max, bf16);
+    private double row(MemorySegment x, long at, int label, float scale, boolean writeGradient, int V, boolean bf16) {
+        float max = read(x, at, V, bf16);
+        float target = row[label];
+        double sum = exponentials(V, max);
         if (writeGradient) {
             float factor = (float) (scale / sum);
-            gradient(x, at, V, max, factor, bf16);
-            Lanes.set(x, at + label, Math.fma(Exp.exp(target - max), factor, -scale), bf16);
+            float e = row[label];
+            gradient(x, at, V, factor, bf16);
+            Lanes.set(x, at + label, Math.fma(e, factor, -scale), bf16);
         }
         return StrictMath.log(sum) + max - target;
     }
 
-    private float max(MemorySegment x, long at, long V, boolean bf16) {
-        float max = Float.NEGATIVE_INFINITY;
-        for (long i = 0; i < V; i += Rows.PIECE) {
-            int n = (int) Math.min(Rows.PIECE, V - i);
-            Rows.read(piece, x, at + i, n, bf16);
-            max = Math.max(max, Rows.max(piece, n));
+    /// Takes a row in, negative infinity behind it. Returns the largest.
+    private float read(MemorySegment x, long at, int V, boolean bf16) {
+        if (bf16) {
+            for (int i = 0; i < V; i += Rows.PIECE) {
+                int n = Math.min(Rows.PIECE, V - i);
+                Rows.read(piece, x, at + i, n);
+                Loops.widen(row, i, piece, n);
+            }
+        } else {
+            MemorySegment.copy(x, Lanes.FLOAT, at * 4, row, 0, V);
         }
-        return max;
+        Arrays.fill(row, V, Rows.padded(V), Float.NEGATIVE_INFINITY);
+        return Rows.max(row, V);
     }
 
-    /// In f32 for a piece and in f64 beyond, so that large vocabularies lose no digits.
-    private double sumOfExponentials(MemorySegment x, long at, long V, float max, boolean bf16) {
+    /// The row becomes `exp(row - max)`.
+    ///
+    /// @return their sum, in f32 for a piece and in f64 beyond, so that large vocabularies lose no digits
+    private double exponentials(int V, float max) {
         double sum = 0;
-        for (long i = 0; i < V; i += Rows.PIECE) {
-            int n = (int) Math.min(Rows.PIECE, V - i);
-            Rows.read(piece, x, at + i, n, bf16);
-            Rows.exp(piece, piece, n, max);
-            Rows.zero(piece, n, Rows.padded(n));
-            sum += Rows.sum(piece, n, partial);
+        int padded = Rows.padded(V);
+        for (int i = 0; i < padded; i += Rows.PIECE) {
+            Arrays.fill(partial, 0f);
+            Loops.exponentials(row, i, Math.min(Rows.PIECE, padded - i), max, partial);
+            sum += Lanes.pairwise(partial);
         }
         return sum;
     }
 
     /// `x = exp(x - max) * factor`.
-    private void gradient(MemorySegment x, long at, long V, float max, float factor, boolean bf16) {
-        for (long i = 0; i < V; i += Rows.PIECE) {
-            int n = (int) Math.min(Rows.PIECE, V - i);
-            Rows.read(piece, x, at + i, n, bf16);
-            Rows.exp(piece, piece, n, max);
-            Rows.scale(piece, n, factor);
-            Rows.write(x, at + i, piece, n, bf16);
+    private void gradient(MemorySegment x, long at, int V, float factor, boolean bf16) {
+        if (bf16) {
+            for (int i = 0; i < V; i += Rows.PIECE) {
+                int n = Math.min(Rows.PIECE, V - i);
+                Rows.scale(piece, row, i, n, factor);
+                Rows.write(x, at + i, piece, n);
+            }
+        } else {
+            Rows.scale(row, V, factor);
+            Rows.write(x, at, row, V, false);
         }
     }
 
     private static void zero(MemorySegment x, long at, long n, boolean bf16) {
         int bytes = bf16 ? 2 : 4;
         x.asSlice(at * bytes, n * bytes).fill((byte) 0);
+    }
+
+    /// See [Rows].
+    private static final class Loops {
+        static void widen(float[] row, int at, short[] piece, int n) {
+            for (int i = 0; i < n; i += L) { Bf16.load(piece, i).intoArray(row, at + i); }
+        }
+
+        static void exponentials(float[] row, int at, int n, float max, float[] partial) {
+            for (int i = at; i < at + n; i += SUMS) {
+                for (int slice = 0; slice < SUMS; slice += L) {
+                    var e = Exp.exp(FloatVector.fromArray(F, row, i + slice).sub(max));
+                    FloatVector.fromArray(F, partial, slice).add(e).intoArray(partial, slice);
+                    e.intoArray(row, i + slice);
+                }
+            }
+        }
     }
 }

@@ -13,21 +13,21 @@ import jdk.incubator.vector.VectorSpecies;
 /// warm the code is. Here both twins give the same bits at any time. Results under 2^-125.5 are 0 (no denormals, which are a
 /// hundred times slower); arguments above 88.37 give infinity; NaN stays NaN.
 final class Exp {
-    private static final float LOG2E = 1.44269504f;
-    private static final float LN2_HIGH = 0.693359375f;           // exact in 9 bits, so k * LN2_HIGH is exact
-    private static final float LN2_LOW = -2.12194440e-4f;
-    private static final float ROUND = 0x1.8p23f;                 // adding it leaves k in the low mantissa bits
+    static final float LOG2E = 1.44269504f;
+    static final float LN2_HIGH = 0.693359375f;           // exact in 9 bits, so k * LN2_HIGH is exact
+    static final float LN2_LOW = -2.12194440e-4f;
+    static final float ROUND = 0x1.8p23f;                 // adding it leaves k in the low mantissa bits
     /// Bits of ROUND less the exponent's bias, so that the difference is `k + 127`, the exponent of 2^k.
-    private static final int SCALE_BIAS = 0x4B400000 - 127;
-    private static final float LOWEST = -87f;
-    private static final float HIGHEST = 89f;
+    static final int SCALE_BIAS = 0x4B400000 - 127;
+    static final float LOWEST = -87f;
+    static final float HIGHEST = 89f;
     // 1/n! with the last two adjusted for |r| <= ln(2) / 2 (Cephes expf).
-    private static final float C2 = 5.0000001201e-1f;
-    private static final float C3 = 1.6666665459e-1f;
-    private static final float C4 = 4.1665795894e-2f;
-    private static final float C5 = 8.3334519073e-3f;
-    private static final float C6 = 1.3981999507e-3f;
-    private static final float C7 = 1.9875691500e-4f;
+    static final float C2 = 5.0000001201e-1f;
+    static final float C3 = 1.6666665459e-1f;
+    static final float C4 = 4.1665795894e-2f;
+    static final float C5 = 8.3334519073e-3f;
+    static final float C6 = 1.3981999507e-3f;
+    static final float C7 = 1.9875691500e-4f;
     private static final VectorSpecies<Integer> I = F.withLanes(int.class);
 
     private Exp() {}

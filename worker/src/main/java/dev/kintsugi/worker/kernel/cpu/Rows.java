@@ -3,7 +3,9 @@ package dev.kintsugi.worker.kernel.cpu;
 import static dev.kintsugi.worker.kernel.cpu.Lanes.F;
 import static dev.kintsugi.worker.kernel.cpu.Lanes.FLOAT;
 import static dev.kintsugi.worker.kernel.cpu.Lanes.L;
+import static dev.kintsugi.worker.kernel.cpu.Lanes.SHORT;
 import static dev.kintsugi.worker.kernel.cpu.Lanes.SUMS;
+import static dev.kintsugi.worker.kernel.cpu.Lanes.splat;
 
 import dev.kintsugi.worker.memory.Bf16;
 import java.lang.foreign.MemorySegment;
@@ -13,6 +15,10 @@ import jdk.incubator.vector.VectorOperators;
 /// Rows, or pieces of tensors, as f32 arrays that stay in the first-level cache. Kernels read f32 or bf16 into them, compute there and
 /// write the result back, rounding once: one loop serves both types, has no tail (arrays are padded to whole groups of partial sums),
 /// and is small enough for the compiler to keep its vectors in registers, which loops over several bf16 segments are not.
+///
+/// Past 18,000 nodes of what it compiles at once, HotSpot's C2 inlines the Vector API's methods but no longer ours, and vectors that cross a call
+/// become objects. So loops with many operations stand in nested classes named `Loops`, which ranks are told not to inline into their
+/// callers (`-XX:CompileCommand=dontinline,*Loops::*`); without that they compute the same, up to three times slower.
 final class Rows {
     /// Elements of a piece of a tensor that has no rows.
     static final int PIECE = 1024;
@@ -44,6 +50,15 @@ final class Rows {
         int whole = F.loopBound(n);
         for (int i = 0; i < whole; i += L) { Bf16.load(x, at + i).intoArray(row, i); }
         for (int i = whole; i < n; i++) { row[i] = Bf16.get(x, at + i); }
+    }
+
+    /// `n` elements of bf16 as they are.
+    static void read(short[] row, MemorySegment x, long at, int n) {
+        MemorySegment.copy(x, SHORT, at * 2, row, 0, n);
+    }
+
+    static void write(MemorySegment y, long at, short[] row, int n) {
+        MemorySegment.copy(row, 0, y, SHORT, at * 2, n);
     }
 
     static void write(MemorySegment y, long at, float[] row, int n, boolean bf16) {
@@ -90,23 +105,34 @@ final class Rows {
         return Lanes.pairwise(partial);
     }
 
-    /// Largest of `n >= 1` elements; NaN if one is NaN.
+    /// Largest of `n` elements but for NaN; negative infinity if there is none.
     static float max(float[] x, int n) {
-        int whole = F.loopBound(n);
-        float max = x[0];
-        if (whole > 0) {
-            var v = FloatVector.fromArray(F, x, 0);
-            for (int i = L; i < whole; i += L) { v = v.max(FloatVector.fromArray(F, x, i)); }
-            max = v.reduceLanes(VectorOperators.MAX);
+        int whole = n - n % (4 * L);
+        var a = splat(Float.NEGATIVE_INFINITY);
+        var b = a;
+        var c = a;
+        var d = a;
+        for (int i = 0; i < whole; i += 4 * L) {
+            a = larger(a, FloatVector.fromArray(F, x, i));
+            b = larger(b, FloatVector.fromArray(F, x, i + L));
+            c = larger(c, FloatVector.fromArray(F, x, i + 2 * L));
+            d = larger(d, FloatVector.fromArray(F, x, i + 3 * L));
         }
-        for (int i = whole; i < n; i++) { max = Math.max(max, x[i]); }
+        float max = larger(larger(a, b), larger(c, d)).reduceLanes(VectorOperators.MAX);
+        for (int i = whole; i < n; i++) { max = x[i] > max ? x[i] : max; }
         return max;
     }
 
-    /// `y = exp(x - shift)`; y may be x. Zeros behind the row become something else.
-    static void exp(float[] y, float[] x, int n, float shift) {
-        int padded = padded(n);
-        for (int i = 0; i < padded; i += L) { Exp.exp(FloatVector.fromArray(F, x, i).sub(shift)).intoArray(y, i); }
+    /// `FloatVector#max` also orders zeros and NaN, which takes four times as long.
+    private static FloatVector larger(FloatVector a, FloatVector b) {
+        return a.blend(b, b.compare(VectorOperators.GT, a));
+    }
+
+    /// `y[i] = x[i] * factor`, rounded to bf16.
+    static void scale(short[] y, float[] x, int from, int n, float factor) {
+        int whole = F.loopBound(n);
+        for (int i = 0; i < whole; i += L) { Bf16.store(FloatVector.fromArray(F, x, from + i).mul(factor), y, i); }
+        for (int i = whole; i < n; i++) { y[i] = Bf16.bits(x[from + i] * factor); }
     }
 
     /// `x *= factor`.

@@ -51,7 +51,7 @@ class CheckpointCommandTest {
         Path dir = model.save(outputDir, 2, 250);
         Files.delete(dir.resolve("optimizer/shard-00002-model-00001-of-00001.safetensors"));
         assertThat(run("checkpoint", "inspect", dir)).isZero();
-        assertThat(out.toString()).contains("step        250; 3,000 samples and 192,000 tokens seen; seed 42", "2 ranks, 12 micro-batches")
+        assertThat(out.toString()).contains("step        250; 3,000 samples and 192,000 tokens seen; seed 42", "2 shards, 12 micro-batches")
                 .containsPattern("embedding +model.embed_tokens.weight +67 x 20 +2 +34 +5.4 kB")
                 .containsPattern("optimizer/shard-00002.* missing");
     }

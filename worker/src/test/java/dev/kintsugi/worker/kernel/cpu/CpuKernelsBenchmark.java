@@ -12,7 +12,7 @@ import java.util.Random;
 /// Rates of the kernels on one core. Times are the thread's CPU time, best of [#ROUNDS], so other work on the machine disturbs
 /// them little. Arguments: `java` for the matrix product without oneDNN, `bf16` for values of that dtype.
 ///
-/// Run with the test class path: `java --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED
+/// Run with the test class path: `java --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED -XX:CompileCommand=dontinline,*Loops::*
 /// dev.kintsugi.worker.kernel.cpu.CpuKernelsBenchmark`.
 final class CpuKernelsBenchmark {
     private static final int ROUNDS = 7;

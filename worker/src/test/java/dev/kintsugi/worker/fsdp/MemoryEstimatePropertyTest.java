@@ -1,0 +1,94 @@
+package dev.kintsugi.worker.fsdp;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kintsugi.proto.v1.ShardingStrategy;
+import dev.kintsugi.proto.v1.TrainingState;
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.RopeScaling;
+import dev.kintsugi.sharding.estimate.ActivationEstimate;
+import dev.kintsugi.sharding.estimate.MemoryEstimator;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ShardPlanner;
+import dev.kintsugi.sharding.plan.Sharding;
+import dev.kintsugi.sharding.program.ActivationCheckpointing;
+import dev.kintsugi.worker.checkpoint.CheckpointWriter;
+import dev.kintsugi.worker.collective.CollectiveGroups;
+import dev.kintsugi.worker.collective.GroupConfig;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// What a rank's allocators count is what the estimate says, to the byte, for every strategy on 1 to 6 ranks.
+class MemoryEstimatePropertyTest {
+    @TempDir
+    Path directory;
+
+    static Stream<Arguments> worlds() {
+        return IntStream.rangeClosed(1, 6).boxed().flatMap(n -> Stream.concat(
+                Stream.of(ShardingStrategy.FULL_SHARD, ShardingStrategy.SHARD_GRAD_OP, ShardingStrategy.NO_SHARD).map(s -> Sharding.of(s, n, n)),
+                IntStream.rangeClosed(1, n).filter(s -> n % s == 0).mapToObj(s -> Sharding.of(ShardingStrategy.HYBRID_SHARD, n, s))))
+                .map(s -> Arguments.of(s, Long.getLong("test.seed", 31L * s.hashCode())));
+    }
+
+    @ParameterizedTest(name = "{0} -Dtest.seed={1}")
+    @MethodSource("worlds")
+    void shouldHoldWhatTheEstimateSays(Sharding sharding, long seed) throws Exception {
+        var random = new Random(seed);
+        DType dtype = random.nextBoolean() ? DType.BF16 : DType.F32;
+        boolean saves = random.nextBoolean();
+        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config(random)), sharding);
+        try (var pool = Executors.newFixedThreadPool(sharding.worldSize())) {
+            var ranks = new ArrayList<Callable<Long>>();
+            for (int r = 0; r < sharding.worldSize(); r++) {
+                int rank = r;
+                ranks.add(() -> allocatedBytes(plan, rank, dtype, saves));
+            }
+            var counted = pool.invokeAll(ranks);
+            for (int rank = 0; rank < sharding.worldSize(); rank++) {
+                assertThat(counted.get(rank).get()).as("rank %d seed=%d", rank, seed).isEqualTo(estimatedBytes(plan, rank, dtype, saves));
+            }
+        }
+    }
+
+    private static LlamaConfig config(Random random) {
+        int heads = 2 * (1 + random.nextInt(3));
+        boolean even = random.nextBoolean();            // whole units may be used in place then
+        int hidden = heads * (even ? 32 : 2 * (1 + random.nextInt(5)));
+        int intermediate = even ? 64 : 1 + random.nextInt(60);
+        return new LlamaConfig(hidden, intermediate, 1 + random.nextInt(4), heads, 2, hidden / heads, 1 + random.nextInt(90), 64, 1e-6, 10000,
+                new RopeScaling.None(), random.nextBoolean(), random.nextBoolean(), false, 0.05);
+    }
+
+    /// As a rank allocates it, but for the step arena and the rotary tables, which no strategy changes.
+    private long allocatedBytes(ShardPlan plan, int rank, DType dtype, boolean saves) throws Exception {
+        var config = new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, directory, directory, List.of(), Duration.ofSeconds(30));
+        try (var group = CollectiveGroups.open(config, plan.sharding(), GroupConfig.Transport.SHM);
+                var tensors = new RankTensors(plan, rank);
+                var writer = new CheckpointWriter(directory.resolve("out"), plan, rank)) {
+            var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
+            assertThat(units.gradientSlot(plan.units().getFirst()).segment().byteSize()).isPositive();
+            if (saves) { writer.save(tensors.state(), TrainingState.newBuilder().setStep(1).build(), vote -> assertThat(vote.getFailure()).isEmpty()); }
+            return tensors.allocatedBytes() + group.allocatedBytes() + writer.allocatedBytes();
+        }
+    }
+
+    private static long estimatedBytes(ShardPlan plan, int rank, DType dtype, boolean saves) {
+        LlamaConfig config = plan.model().config();
+        long activations = ActivationEstimate.stepArenaBytes(config, 2, 9, dtype, ActivationCheckpointing.NONE);
+        return MemoryEstimator.estimate(plan, rank, 2, 9, dtype, ActivationCheckpointing.NONE, saves).totalBytes() - activations
+                - 4L * 9 * config.headDim();
+    }
+}
