@@ -74,6 +74,11 @@ public final class Bf16 {
         for (long i = 0; i < whole; i += FLOATS.length()) {
             store(FloatVector.fromMemorySegment(FLOATS, from, (fromAt + i) * 4, ByteOrder.LITTLE_ENDIAN), to, toAt + i);
         }
+        if (whole < n) { narrowTail(from, fromAt, to, toAt, whole, n); }
+    }
+
+    /// Not entered with nothing to do: range checks ahead of the loop would fail and throw away the compiled code.
+    private static void narrowTail(MemorySegment from, long fromAt, MemorySegment to, long toAt, long whole, long n) {
         for (long i = whole; i < n; i++) { set(to, toAt + i, from.get(FLOAT, (fromAt + i) * 4)); }
     }
 }

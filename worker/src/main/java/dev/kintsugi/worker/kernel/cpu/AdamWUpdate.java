@@ -38,6 +38,13 @@ final class AdamWUpdate {
             store(vv, v, at);
             store(mv.div(root).fma(splat(-stepSize), load(p, at).mul(decay)), p, at);
         }
+        if (whole < n) { tail(p, m, v, g, whole, n, gradScale, decay, rise1, beta2, rise2, rootCorrection2, epsilon, stepSize); }
+    }
+
+    /// Apart from the vectors' loop: were it entered with nothing to do, its range checks, which the compiler puts ahead of the loop, would fail and
+    /// throw the compiled code away.
+    private static void tail(MemorySegment p, MemorySegment m, MemorySegment v, MemorySegment g, long whole, long n, float gradScale, float decay,
+            float rise1, float beta2, float rise2, float rootCorrection2, float epsilon, float stepSize) {
         for (long i = whole; i < n; i++) {
             long at = i * 4;
             float gv = g.get(FLOAT, at) * gradScale;

@@ -38,11 +38,16 @@ final class SquareSums {
             low.intoArray(partial, slice);
             high.intoArray(partial, slice + L / 2);
         }
+        if (whole < n) { tail(g, at, whole, n, partial); }
+        return pairwise(partial);
+    }
+
+    /// See [AdamWUpdate].
+    private static void tail(MemorySegment g, long at, long whole, long n, double[] partial) {
         for (long i = whole; i < n; i++) {
             double x = g.get(FLOAT, at + i * 4);
             partial[(int) (i - whole)] += x * x;
         }
-        return pairwise(partial);
     }
 
     private static double pairwise(double[] partial) {

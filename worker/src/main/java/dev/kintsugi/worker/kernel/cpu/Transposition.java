@@ -113,7 +113,7 @@ final class Transposition {
         oddAb.lanewise(VectorOperators.LSHR, 32).or(oddCd.and(~LOW)).intoArray(strip, to + 3 * LANES * LANES);
     }
 
-    /// An 8 by 8 matrix of lanes, transposed into eight rows of the copy.
+    /// An 8 by 8 matrix of lanes, transposed into eight rows of the copy. In one method, because vectors that cross a call may become objects.
     private void exchangeLanes(int from, long to, long stride) {
         var a = LongVector.fromArray(LONGS, strip, from);
         var b = LongVector.fromArray(LONGS, strip, from + LANES);
@@ -123,22 +123,30 @@ final class Transposition {
         var f = LongVector.fromArray(LONGS, strip, from + 5 * LANES);
         var g = LongVector.fromArray(LONGS, strip, from + 6 * LANES);
         var h = LongVector.fromArray(LONGS, strip, from + 7 * LANES);
-        exchangeHalves(EVENS_OF_BOTH.selectFrom(a, b), EVENS_OF_BOTH.selectFrom(c, d), EVENS_OF_BOTH.selectFrom(e, f), EVENS_OF_BOTH.selectFrom(g, h),
-                to, stride);
-        exchangeHalves(ODDS_OF_BOTH.selectFrom(a, b), ODDS_OF_BOTH.selectFrom(c, d), ODDS_OF_BOTH.selectFrom(e, f), ODDS_OF_BOTH.selectFrom(g, h),
-                to + stride, stride);
-    }
-
-    /// Rows 0, 2, 4 and 6 from `to` on.
-    private void exchangeHalves(LongVector ab, LongVector cd, LongVector ef, LongVector gh, long to, long stride) {
-        var firstAbcd = FIRST_PAIRS.selectFrom(ab, cd);
-        var firstEfgh = FIRST_PAIRS.selectFrom(ef, gh);
-        var secondAbcd = SECOND_PAIRS.selectFrom(ab, cd);
-        var secondEfgh = SECOND_PAIRS.selectFrom(ef, gh);
-        FIRST_HALVES.selectFrom(firstAbcd, firstEfgh).intoMemorySegment(copy, to * 2, LE);
-        FIRST_HALVES.selectFrom(secondAbcd, secondEfgh).intoMemorySegment(copy, (to + 2 * stride) * 2, LE);
-        SECOND_HALVES.selectFrom(firstAbcd, firstEfgh).intoMemorySegment(copy, (to + 4 * stride) * 2, LE);
-        SECOND_HALVES.selectFrom(secondAbcd, secondEfgh).intoMemorySegment(copy, (to + 6 * stride) * 2, LE);
+        var evenAb = EVENS_OF_BOTH.selectFrom(a, b);
+        var evenCd = EVENS_OF_BOTH.selectFrom(c, d);
+        var evenEf = EVENS_OF_BOTH.selectFrom(e, f);
+        var evenGh = EVENS_OF_BOTH.selectFrom(g, h);
+        var oddAb = ODDS_OF_BOTH.selectFrom(a, b);
+        var oddCd = ODDS_OF_BOTH.selectFrom(c, d);
+        var oddEf = ODDS_OF_BOTH.selectFrom(e, f);
+        var oddGh = ODDS_OF_BOTH.selectFrom(g, h);
+        var evenFirstAd = FIRST_PAIRS.selectFrom(evenAb, evenCd);
+        var evenFirstEh = FIRST_PAIRS.selectFrom(evenEf, evenGh);
+        var evenSecondAd = SECOND_PAIRS.selectFrom(evenAb, evenCd);
+        var evenSecondEh = SECOND_PAIRS.selectFrom(evenEf, evenGh);
+        var oddFirstAd = FIRST_PAIRS.selectFrom(oddAb, oddCd);
+        var oddFirstEh = FIRST_PAIRS.selectFrom(oddEf, oddGh);
+        var oddSecondAd = SECOND_PAIRS.selectFrom(oddAb, oddCd);
+        var oddSecondEh = SECOND_PAIRS.selectFrom(oddEf, oddGh);
+        FIRST_HALVES.selectFrom(evenFirstAd, evenFirstEh).intoMemorySegment(copy, to * 2, LE);
+        FIRST_HALVES.selectFrom(oddFirstAd, oddFirstEh).intoMemorySegment(copy, (to + stride) * 2, LE);
+        FIRST_HALVES.selectFrom(evenSecondAd, evenSecondEh).intoMemorySegment(copy, (to + 2 * stride) * 2, LE);
+        FIRST_HALVES.selectFrom(oddSecondAd, oddSecondEh).intoMemorySegment(copy, (to + 3 * stride) * 2, LE);
+        SECOND_HALVES.selectFrom(evenFirstAd, evenFirstEh).intoMemorySegment(copy, (to + 4 * stride) * 2, LE);
+        SECOND_HALVES.selectFrom(oddFirstAd, oddFirstEh).intoMemorySegment(copy, (to + 5 * stride) * 2, LE);
+        SECOND_HALVES.selectFrom(evenSecondAd, evenSecondEh).intoMemorySegment(copy, (to + 6 * stride) * 2, LE);
+        SECOND_HALVES.selectFrom(oddSecondAd, oddSecondEh).intoMemorySegment(copy, (to + 7 * stride) * 2, LE);
     }
 
     private void copyOneByOne(MemorySegment x, long from, long ldx, int firstRow, int lastRow, int firstColumn, int lastColumn, long ld) {
