@@ -40,7 +40,7 @@ class AeronGroupTest {
         var tiny = new AeronSettings(64 << 10, 1408);
         Ranks.run(worldSize, rank -> {
             try (var group = AeronGroup.open(groups.config(Transport.AERON, rank, worldSize, Duration.ofSeconds(20)), tiny);
-                    var arena = Arena.ofConfined()) {
+                    var arena = Arena.ofShared()) {
                 var gradient = group.gradientBuffer("gradient", unit.unshardedNumel());
                 var accumulator = arena.allocate(4 * unit.shardNumel(rank), 64);
                 var full = group.gatherBuffer("full", unit.unshardedNumel(), DType.F32);
