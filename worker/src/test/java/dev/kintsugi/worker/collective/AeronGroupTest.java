@@ -74,10 +74,13 @@ class AeronGroupTest {
                     done.await();
                     return null;
                 }
-                assertThatThrownBy(() -> group.exchange("losses", new byte[100])).isInstanceOf(CollectiveTimeoutException.class)
-                        .hasMessageContaining("exchange losses").hasMessageContaining("rank 1 has sent nothing")
-                        .hasMessageNotContaining("rank 0").hasMessageNotContaining("rank 2");
-                done.countDown();
+                try {
+                    assertThatThrownBy(() -> group.exchange("losses", new byte[100])).isInstanceOf(CollectiveTimeoutException.class)
+                            .hasMessageContaining("exchange losses").hasMessageContaining("rank 1 has sent nothing")
+                            .hasMessageNotContaining("rank 0").hasMessageNotContaining("rank 2");
+                } finally {
+                    done.countDown();
+                }
                 done.await();
                 return null;
             }
