@@ -1,6 +1,7 @@
 """What the benchmarks train: Llamas of three sizes from seed 0, on uniformly random tokens, and how Kintsugi is started on them."""
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -110,6 +111,17 @@ def resident_mib(text):
     """Of the rank that has most, as the summary says it."""
     units = {"MiB": 1, "GiB": 1024}
     return [float(n) * units[unit] for n, unit in re.findall(r"([\d.]+) (MiB|GiB) resident with the JVM", text)]
+
+
+def java():
+    """The java of a JDK of at least 25, sought where the launcher seeks it first."""
+    homes = [os.environ.get("KINTSUGI_JAVA_HOME"), os.environ.get("JAVA_HOME"), *sorted(map(str, pathlib.Path("/usr/lib/jvm").glob("*")))]
+    for home in filter(None, homes):
+        release = pathlib.Path(home) / "release"
+        version = re.search(r'JAVA_VERSION="(\d+)', release.read_text()) if release.exists() else None
+        if version and int(version[1]) >= 25:
+            return str(pathlib.Path(home) / "bin" / "java")
+    sys.exit("no JDK 25 in KINTSUGI_JAVA_HOME, JAVA_HOME or /usr/lib/jvm; set KINTSUGI_JAVA_HOME to one")
 
 
 def rewrite_section(page, key, lines):

@@ -20,7 +20,7 @@ final class AeronStreams implements AutoCloseable {
     private final List<Outgoing> outgoing = new ArrayList<>();      // rank + 1, rank + 2, ... around the circle
     private final List<Incoming> incoming = new ArrayList<>();      // by rank; null at this rank's place
 
-    AeronStreams(GroupConfig config, AeronSettings settings, CallLog calls, Call call) {
+    AeronStreams(GroupConfig config, AeronSettings settings, CallLog calls) {
         this.config = config;
         try {
             aeron = Aeron.connect(new Aeron.Context().aeronDirectoryName(config.aeronDirectory().toString())
@@ -31,7 +31,7 @@ final class AeronStreams implements AutoCloseable {
                     config.aeronDirectory(), e.getMessage()), e);
         }
         try {
-            open(settings, calls, call);
+            open(settings, calls);
         } catch (AeronException e) {
             aeron.close();
             throw new WorldException("media_driver", "aeron: rank %d cannot open its streams on %s: %s".formatted(config.rank(),
@@ -39,20 +39,18 @@ final class AeronStreams implements AutoCloseable {
         }
     }
 
-    private void open(AeronSettings settings, CallLog calls, Call call) {
+    private void open(AeronSettings settings, CallLog calls) {
         String own = new ChannelUriStringBuilder().media("udp").endpoint(config.dataEndpoints().get(config.rank())).build();
-        int payloadBytes = 0;
         for (int i = 1; i < config.worldSize(); i++) {
             int peer = (config.rank() + i) % config.worldSize();
             String channel = new ChannelUriStringBuilder().media("udp").endpoint(config.dataEndpoints().get(peer))
                     .termLength(settings.termBytes()).mtu(settings.mtuBytes()).sparse(true).build();
             var publication = aeron.addExclusivePublication(channel, streamOf(config.rank()));
-            payloadBytes = AeronMessage.payloadBytes(publication.maxPayloadLength());
-            outgoing.add(new Outgoing(peer, publication, config, call));
+            outgoing.add(new Outgoing(peer, publication, config));
         }
         for (int peer = 0; peer < config.worldSize(); peer++) {
             incoming.add(peer == config.rank() ? null
-                    : new Incoming(peer, aeron.addSubscription(own, streamOf(peer)), config, calls, call, payloadBytes));
+                    : new Incoming(peer, aeron.addSubscription(own, streamOf(peer)), config, calls, payloadBytes()));
         }
     }
 

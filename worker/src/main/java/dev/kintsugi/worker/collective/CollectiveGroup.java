@@ -12,7 +12,8 @@ import java.util.List;
 /// that they go on while the rank computes: one begins and never waits for another rank, the other waits for the end; one may be in flight for
 /// each buffer. Every other call is complete when it returns. Each carries (generation, step, sequence, kind, unit); a message of another
 /// generation is refused, never mixed in. A wait without progress for the group's timeout throws [CollectiveTimeoutException], which
-/// names the late rank; a peer known to be gone is a [PeerLostException].
+/// names the late rank; a peer known to be gone is a [PeerLostException]. Shards and accumulators may be read and written by a thread of the
+/// group's while a collective is in flight, so they must be of a shared arena.
 ///
 /// The group allocates the communication buffers, so that it can place them: over shared memory all ranks of a host see the same
 /// gather buffer, and each other's gradient buffers.
@@ -61,14 +62,15 @@ public interface CollectiveGroup extends AutoCloseable {
     ///
     /// @param from complete, and not written until the buffer is claimed again
     /// @param accumulator not touched until [#awaitReduceScatter] returns
-    void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator);
+    /// @param afresh begins with 0 instead of what the accumulator holds, which saves zeroing and reading it
+    void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator, boolean afresh);
 
     /// Returns when the accumulator is complete. Other ranks may still be reading the buffer.
     void awaitReduceScatter(GradientBuffer from);
 
     /// Both halves and [#claim] at once: on return `from` may be overwritten.
     default void reduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
-        beginReduceScatter(unit, from, accumulator);
+        beginReduceScatter(unit, from, accumulator, false);
         awaitReduceScatter(from);
         claim(from);
     }

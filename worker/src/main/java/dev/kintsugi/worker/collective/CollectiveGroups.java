@@ -32,7 +32,7 @@ public final class CollectiveGroups {
         if (config.worldSize() == 1) { return new SoloGroup(); }
         return switch (config.transport()) {
             case SHM -> ShmGroup.open(config);
-            case AERON -> AeronGroup.open(config, AeronSettings.forWorld(config.worldSize()));
+            case AERON -> AeronGroup.open(config, AeronSettings.forGroup(config));
         };
     }
 }

@@ -70,8 +70,8 @@ final class ReplicatedGroup implements CollectiveGroup {
     }
 
     @Override
-    public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
-        world.beginReduceScatter(unit, from, accumulator);
+    public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator, boolean afresh) {
+        world.beginReduceScatter(unit, from, accumulator, afresh);
     }
 
     @Override

@@ -18,6 +18,7 @@ final class SharedGradient implements GradientBuffer {
     private State state = State.IDLE;
     private UnitPlan unit;
     private MemorySegment accumulator;
+    private boolean afresh;
 
     private enum State {
         IDLE, OFFERED, AWAITED, SUMMED
@@ -54,9 +55,10 @@ final class SharedGradient implements GradientBuffer {
         uses.awaitFinishes(call);
     }
 
-    void begin(UnitPlan newUnit, MemorySegment newAccumulator) {
+    void begin(UnitPlan newUnit, MemorySegment newAccumulator, boolean newAfresh) {
         unit = newUnit;
         accumulator = newAccumulator;
+        afresh = newAfresh;
         state = State.OFFERED;
         uses.next();
         uses.offer();
@@ -95,8 +97,10 @@ final class SharedGradient implements GradientBuffer {
     }
 
     private void add(long shardOffset, long unshardedOffset, long numel) {
-        for (int r = 0; r < byRank.size(); r++) {
-            ChainSum.add(accumulator, 4 * shardOffset, byRank.get(r), 4 * unshardedOffset, (int) numel);
+        int r = 0;
+        for (; r + 1 < byRank.size(); r += 2) {
+            ChainSum.add(accumulator, 4 * shardOffset, byRank.get(r), byRank.get(r + 1), 4 * unshardedOffset, (int) numel, afresh && r == 0);
         }
+        if (r < byRank.size()) { ChainSum.add(accumulator, 4 * shardOffset, byRank.get(r), 4 * unshardedOffset, (int) numel, afresh && r == 0); }
     }
 }

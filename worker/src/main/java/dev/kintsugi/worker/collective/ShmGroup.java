@@ -174,12 +174,12 @@ final class ShmGroup implements PolledGroup {
     }
 
     @Override
-    public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
+    public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator, boolean afresh) {
         var buffer = (SharedGradient) from;
         UnitRowsCache.check(unit, rows.of(unit), rank(), accumulator, from.segment(), DType.F32);
         buffer.checkIdle();
         control.enter(calls.enter(buffer.call(), Kind.REDUCE_SCATTER, unit));
-        buffer.begin(unit, accumulator);
+        buffer.begin(unit, accumulator, afresh);
         poll();
     }
 

@@ -58,13 +58,13 @@ final class SoloGroup implements PolledGroup {
     }
 
     @Override
-    public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator) {
+    public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator, boolean afresh) {
         UnitRows table = rows.of(unit);
         UnitRowsCache.check(unit, table, 0, accumulator, from.segment(), DType.F32);
         calls.enter(call, Kind.REDUCE_SCATTER, unit);
         for (long at = 0; at < table.shardNumel(0); at += ChainSum.CHUNK_NUMEL) {
             table.forEach(0, at, Math.min(at + ChainSum.CHUNK_NUMEL, table.shardNumel(0)), (shardOffset, unshardedOffset,
-                    numel) -> ChainSum.add(accumulator, 4 * shardOffset, from.segment(), 4 * unshardedOffset, (int) numel));
+                    numel) -> ChainSum.add(accumulator, 4 * shardOffset, from.segment(), 4 * unshardedOffset, (int) numel, afresh));
         }
         calls.leave(call);
     }

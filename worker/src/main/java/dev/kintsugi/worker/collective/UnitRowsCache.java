@@ -24,13 +24,17 @@ final class UnitRowsCache {
 
     /// Copies `rank`'s shard to its rows of the unsharded buffer, in that buffer's dtype.
     void place(UnitPlan unit, int rank, MemorySegment shard, GatherBuffer into) {
-        UnitRows table = of(unit);
+        place(unit, rank, shard, into, 0, of(unit).shardNumel(rank));
+    }
+
+    /// Elements `[from, to)` of the shard.
+    void place(UnitPlan unit, int rank, MemorySegment shard, GatherBuffer into, long from, long to) {
         MemorySegment unsharded = into.segment();
         if (into.dtype() == DType.BF16) {
-            table.forEach(rank, 0, table.shardNumel(rank),
+            of(unit).forEach(rank, from, to,
                     (shardOffset, unshardedOffset, numel) -> Bf16.narrow(shard, shardOffset, unsharded, unshardedOffset, numel));
         } else {
-            table.forEach(rank, 0, table.shardNumel(rank), (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(shard,
+            of(unit).forEach(rank, from, to, (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(shard,
                     4 * shardOffset, unsharded, 4 * unshardedOffset, 4 * numel));
         }
     }

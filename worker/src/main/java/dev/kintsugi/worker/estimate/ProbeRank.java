@@ -91,9 +91,7 @@ final class ProbeRank implements AutoCloseable {
     private StepSeconds one() {
         group.enterStep(++step);
         clock.begin();
-        clock.enter(Phase.SCATTER);
-        tensors.zeroGradients();
-        interpreter.run(scale);
+        interpreter.run(scale, true);
         interpreter.end();
         clock.enter(Phase.NORM);
         double squared = norm.squared(plan, group.rank(), tensors.gradients()).toDouble();

@@ -11,7 +11,7 @@ import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
 
 /// Owns what one rank keeps for the life of a job: its shards of the master weights, of both moments and of the gradients,
-/// all f32. Weights, moments and gradients start at zero.
+/// all f32. Weights and moments start at zero; a step's gradients overwrite those of the one before.
 public final class RankTensors implements AutoCloseable {
     private static final long ALIGNMENT = 64;
 
@@ -41,10 +41,6 @@ public final class RankTensors implements AutoCloseable {
     /// The accumulators, one segment a unit, laid out like the shards.
     public List<MemorySegment> gradients() {
         return gradients;
-    }
-
-    public void zeroGradients() {
-        for (MemorySegment g : gradients) { g.fill((byte) 0); }
     }
 
     public long allocatedBytes() {

@@ -51,6 +51,7 @@ public final class RoundInterpreter {
     private final Recording[] recordings;
     private final PhaseClock clock;
     private double scale;
+    private boolean afresh;
     private double loss;
 
     /// What forward keeps of one unit for its backward.
@@ -95,9 +96,11 @@ public final class RoundInterpreter {
     /// Adds the micro-batches of all ranks to the gradient accumulators.
     ///
     /// @param lossScale 1 / the predicted tokens of the whole step
+    /// @param first whether the accumulators begin afresh: the step's first round
     /// @return the sum of this rank's micro-batch's token losses
-    public double run(double lossScale) {
+    public double run(double lossScale, boolean first) {
         scale = lossScale;
+        afresh = first;
         loss = 0;
         execute(program.round());
         return loss;
@@ -196,7 +199,7 @@ public final class RoundInterpreter {
 
     private void reduceScatter(UnitPlan unit) {
         units.completeGradient(unit);
-        group.beginReduceScatter(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()));
+        group.beginReduceScatter(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()), afresh);
     }
 
     /// The residual stream passes its gradient on in place, so this copies nothing unless a model's blocks do not.

@@ -103,14 +103,12 @@ final class TrainingLoop {
 
     /// Rank r computes micro-batches r, r + N, r + 2N ...: together with the reduce-scatter's rank order that is 0, 1, 2 ... M - 1.
     private Totals accumulateGradients(long stepsDone) {
-        clock.enter(Phase.SCATTER);
-        tensors.zeroGradients();
         var loss = new ExactSum();
         for (int round = 0; round < settings.rounds(); round++) {
             int microbatch = round * group.worldSize() + group.rank();
             clock.enter(Phase.DATA);
             Batches.fill(data, order, stepsDone, microbatch, settings.microbatches(), settings.batch(), interpreter.ids(), interpreter.labels());
-            loss.add(interpreter.run(1.0 / settings.predictedTokensPerStep()));
+            loss.add(interpreter.run(1.0 / settings.predictedTokensPerStep(), round == 0));
         }
         interpreter.end();
         clock.enter(Phase.NORM);

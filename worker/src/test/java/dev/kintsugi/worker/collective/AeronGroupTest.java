@@ -68,7 +68,7 @@ class AeronGroupTest {
     void shouldNameTheLateRank() throws Exception {
         var done = new CountDownLatch(2);
         Ranks.run(3, rank -> {
-            try (var group = CollectiveGroups.open(groups.config(Transport.AERON, rank, 3, Duration.ofSeconds(1)))) {
+            try (var group = CollectiveGroups.open(groups.config(Transport.AERON, rank, 3, Duration.ofSeconds(3)))) {
                 group.barrier("start");
                 if (rank == 1) {
                     done.await();

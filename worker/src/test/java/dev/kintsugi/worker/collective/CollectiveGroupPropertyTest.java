@@ -43,7 +43,7 @@ class CollectiveGroupPropertyTest {
     void shouldMoveEveryRowToItsPlace(Transport transport, int worldSize, long seed) throws Exception {
         ShardPlan plan = ShardPlanner.plan(RandomModel.of(new Random(seed)), worldSize);
         Ranks.run(worldSize, rank -> {
-            try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofConfined()) {
+            try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofShared()) {
                 var full = List.of(group.gatherBuffer("even", numel(plan), DType.F32), group.gatherBuffer("odd", numel(plan), DType.BF16));
                 var first = group.gradientBuffer("first weights", numel(plan));
                 for (int round = 0; round < 3; round++) {
@@ -74,7 +74,7 @@ class CollectiveGroupPropertyTest {
         ShardPlan plan = ShardPlanner.plan(model, worldSize);
         int microbatches = 60; // divisible by every world size here: the chain is then the same for all
         List<float[][]> byRank = Ranks.run(worldSize, rank -> {
-            try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofConfined()) {
+            try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofShared()) {
                 var from = group.gradientBuffer("gradient", numel(plan));
                 var accumulators = plan.units().stream().map(u -> arena.allocate(4 * Math.max(1, u.shardNumel(rank)), 64))
                         .toList();

@@ -43,7 +43,7 @@ public final class GroupProcess {
         var gradient = group.gradientBuffer("gradient", numel);
         var full = group.gatherBuffer("full", numel, DType.F32);
         long digest = 0;
-        try (var arena = Arena.ofConfined()) {
+        try (var arena = Arena.ofShared()) {
             for (UnitPlan unit : plan.units()) {
                 MemorySegment accumulator = arena.allocate(4 * Math.max(1, unit.shardNumel(group.rank())), 64);
                 for (int m = group.rank(); m < microbatches; m += group.worldSize()) {

@@ -75,7 +75,7 @@ class SplitPhasePropertyTest {
         var config = new LlamaConfig(24, 40, 1 + (int) (seed % 4), 4, 2, 6, 133, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05);
         ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), sharding);
         List<float[][]> byRank = Ranks.run(worldSize, rank -> {
-            try (var group = groups.open(transport, rank, sharding, gatherTransport); var arena = Arena.ofConfined()) {
+            try (var group = groups.open(transport, rank, sharding, gatherTransport); var arena = Arena.ofShared()) {
                 return new DawdlingRank(plan, group, arena, seed).run();
             }
         });
@@ -109,6 +109,7 @@ class SplitPhasePropertyTest {
             for (long numel : buffers.gradientSlotNumel()) { gradients.add(group.gradientBuffer("gradient", numel)); }
             shards = allocate(arena);
             accumulators = allocate(arena);
+            for (MemorySegment a : accumulators) { a.fill((byte) 0x77); }      // sums begin afresh
         }
 
         private List<MemorySegment> allocate(Arena arena) {
@@ -146,7 +147,7 @@ class SplitPhasePropertyTest {
                     if (unit.index() > 0) { look(unit, full); }
                     make(unit, gradient);
                 }
-                case ReduceScatter _ -> group.beginReduceScatter(unit, gradient, accumulators.get(unit.index()));
+                case ReduceScatter _ -> group.beginReduceScatter(unit, gradient, accumulators.get(unit.index()), microbatch == group.rank());
                 case AwaitReduceScatter _ -> group.awaitReduceScatter(gradient);
                 case ShareSums _ -> {
                     dawdle();
