@@ -45,15 +45,17 @@ public final class ActivationEstimate {
     /// The arena's high-water mark of a training step.
     ///
     /// @param dtype of values
-    public static long stepArenaBytes(LlamaConfig c, long B, long T, DType dtype, ActivationCheckpointing checkpointing) {
-        long scratch = ScratchSizes.attentionNumel(B, T, T, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
-        return stepArenaBytes(c, B, T, dtype, checkpointing, scratch);
+    /// @param threads that the kernels compute with
+    public static long stepArenaBytes(LlamaConfig c, long B, long T, DType dtype, ActivationCheckpointing checkpointing, int threads) {
+        long scratch = ScratchSizes.attentionNumel(threads, B, T, T, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
+        return stepArenaBytesWithScratch(c, B, T, dtype, checkpointing, scratch);
     }
 
     /// For kernels that want another amount of scratch, such as none.
     ///
     /// @param attentionScratch elements
-    public static long stepArenaBytes(LlamaConfig c, long B, long T, DType dtype, ActivationCheckpointing checkpointing, long attentionScratch) {
+    public static long stepArenaBytesWithScratch(LlamaConfig c, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
+            long attentionScratch) {
         return new ActivationEstimate(c, B, T, dtype, attentionScratch).total(checkpointing);
     }
 

@@ -37,8 +37,9 @@ public final class MemoryEstimator {
     /// @param T tokens of a sample
     /// @param dtype of gathered weights and of values
     /// @param saves whether checkpoints are written
+    /// @param threads that compute
     public static Estimate estimate(ShardPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
-            boolean saves) {
+            boolean saves, int threads) {
         LlamaConfig config = plan.model().config();
         BufferPlan buffers = BufferPlan.of(plan, dtype);
         long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
@@ -48,6 +49,6 @@ public final class MemoryEstimator {
                 new Item("unsharded units", buffers.totalGatherNumel() * dtype.bytes()),
                 new Item("unsharded gradients", buffers.totalGradientNumel() * DType.F32.bytes()),
                 new Item("checkpoint snapshot", snapshotBytes), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
-                new Item("activations", ActivationEstimate.stepArenaBytes(config, B, T, dtype, checkpointing))));
+                new Item("activations", ActivationEstimate.stepArenaBytes(config, B, T, dtype, checkpointing, threads))));
     }
 }

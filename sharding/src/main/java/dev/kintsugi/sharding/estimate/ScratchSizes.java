@@ -18,6 +18,11 @@ public final class ScratchSizes {
         return 3 * tileNumel(T, S) + roundUp(rows * D) + 2 * roundUp(S * D);
     }
 
+    /// The same for kernels of several threads, each of which has its own.
+    public static long attentionNumel(int threads, long B, long T, long S, long H, long G, long D) {
+        return threads * attentionNumel(B, T, S, H, G, D);
+    }
+
     /// Elements of a tile of scores.
     public static long tileNumel(long T, long S) {
         return roundUp(Math.min(T, QUERY_BLOCK) * Math.min(S, KEY_BLOCK));

@@ -39,7 +39,7 @@ final class Calibration {
             for (int r = 0; r < probe.worldSize(); r++) {
                 var group = new GroupConfig("estimate", 1, r, probe.worldSize(), GroupConfig.Transport.SHM, shared, shared, List.of(), PATIENCE);
                 ranks.add(() -> {
-                    try (var rank = new ProbeRank(probe, group, KernelFactory.open("cpu"))) { return rank.steps(warmUpSeconds, seconds); }
+                    try (var rank = new ProbeRank(probe, group, KernelFactory.open("cpu", 1))) { return rank.steps(warmUpSeconds, seconds); }
                 });
             }
             var steps = new ArrayList<StepSeconds>();

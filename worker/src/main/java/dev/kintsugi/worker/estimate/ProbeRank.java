@@ -48,7 +48,7 @@ final class ProbeRank implements AutoCloseable {
         plan = w.plan();
         group = CollectiveGroups.open(groupConfig);
         tensors = new RankTensors(plan, group.rank());
-        stepArena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(w.config(), w.batch(), w.length(), w.dtype(), w.checkpointing()));
+        stepArena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(w.config(), w.batch(), w.length(), w.dtype(), w.checkpointing(), 1));
         var units = new UnshardedUnits(plan, group, w.dtype(), tensors.state().parameters());
         var model = new Llama(w.config(), w.length(), w.dtype(), probeArena);
         interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, stepArena, w.batch(), w.length(), w.dtype(),

@@ -108,7 +108,7 @@ final class LoadedModel implements AutoCloseable {
     ///
     /// @param positions the longest sequence that will come
     LlamaInference inference(long positions) {
-        return new LlamaInference(config, KernelFactory.open("cpu"), weights, positions);
+        return new LlamaInference(config, KernelFactory.open("cpu", 1), weights, positions);
     }
 
     /// @throws CallerException if the tokenizer gives ids that the model has no row for

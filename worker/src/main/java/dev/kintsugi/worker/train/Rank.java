@@ -68,7 +68,7 @@ final class Rank implements CoordinatorLink.Pulse {
         link.attend(this::obey, RankMain::leave, this);
         ShardPlan plan = ShardPlanCodec.fromProto(assignment.getPlan());
         JobSettings settings = JobSettings.of(assignment.getSpec(), arguments.worldSize());
-        Kernels kernels = KernelFactory.open("cpu");
+        Kernels kernels = KernelFactory.open("cpu", settings.spec().getThreads());
         LOG.info("rank {} of {}, generation {}: {}", arguments.rank(), arguments.worldSize(), arguments.generation(), kernels.description());
         try (WeightSource source = firstWeights(assignment, settings, plan)) {
             Path index = arguments.rank() == 0 ? prepareData(settings, plan) : null;
@@ -127,8 +127,9 @@ final class Rank implements CoordinatorLink.Pulse {
         LlamaConfig config = plan.model().config();
         DType dtype = settings.dtype();
         MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), dtype,
-                settings.checkpointing(), settings.saves());
-        long stepBytes = ActivationEstimate.stepArenaBytes(config, settings.batch(), settings.length(), dtype, settings.checkpointing());
+                settings.checkpointing(), settings.saves(), settings.spec().getThreads());
+        long stepBytes = ActivationEstimate.stepArenaBytes(config, settings.batch(), settings.length(), dtype, settings.checkpointing(),
+                settings.spec().getThreads());
         long stepsDone = assignment.hasResume() ? assignment.getResume().getStep() : 0;
         var clock = new PhaseClock();
         try (TokenBlocks data = PackedDataset.open(index);

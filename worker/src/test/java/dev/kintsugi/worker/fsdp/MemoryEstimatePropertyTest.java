@@ -87,8 +87,8 @@ class MemoryEstimatePropertyTest {
 
     private static long estimatedBytes(ShardPlan plan, int rank, DType dtype, boolean saves) {
         LlamaConfig config = plan.model().config();
-        long activations = ActivationEstimate.stepArenaBytes(config, 2, 9, dtype, ActivationCheckpointing.NONE);
-        return MemoryEstimator.estimate(plan, rank, 2, 9, dtype, ActivationCheckpointing.NONE, saves).totalBytes() - activations
+        long activations = ActivationEstimate.stepArenaBytes(config, 2, 9, dtype, ActivationCheckpointing.NONE, 1);
+        return MemoryEstimator.estimate(plan, rank, 2, 9, dtype, ActivationCheckpointing.NONE, saves, 1).totalBytes() - activations
                 - 4L * 9 * config.headDim();
     }
 }

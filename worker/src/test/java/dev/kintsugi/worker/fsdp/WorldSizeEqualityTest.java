@@ -97,7 +97,7 @@ class WorldSizeEqualityTest {
         var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(),
                 Duration.ofSeconds(30)), plan.sharding(), GroupConfig.Transport.SHM);
         try (group; var tensors = new RankTensors(plan, rank); Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, dtype, checkpointing, 0))) {
+                StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytesWithScratch(config, BATCH, LENGTH, dtype, checkpointing, 0))) {
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var interpreter = new RoundInterpreter(plan, group, units, tensors, new Llama(config, LENGTH, dtype, tables), kernels, arena,
                     BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
@@ -109,7 +109,7 @@ class WorldSizeEqualityTest {
             var norm = new GradientNorm(kernels, plan, rank);
             var bits = new ArrayList<Long>();
             for (int step = 0; step < STEPS; step++) { bits.addAll(step(plan, rank, group, tensors, interpreter, optimizer, norm, step)); }
-            assertThat(arena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, BATCH, LENGTH, dtype, checkpointing, 0));
+            assertThat(arena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytesWithScratch(config, BATCH, LENGTH, dtype, checkpointing, 0));
             return new Outcome(bits, weights(plan, group, tensors));
         }
     }

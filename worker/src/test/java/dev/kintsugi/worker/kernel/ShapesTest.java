@@ -20,7 +20,7 @@ class ShapesTest {
     @ParameterizedTest
     @ValueSource(strings = {"cpu", "meta"})
     void shouldNameTheTensorAndBothShapes(String device) {
-        Kernels kernels = KernelFactory.open(device);
+        Kernels kernels = KernelFactory.open(device, 1);
         assertThatThrownBy(() -> kernels.linear(f32(4, 5), f32(4, 3), f32(6, 3), null))
                 .isInstanceOf(IllegalArgumentException.class).hasMessage("y is F32[4, 5]; it must be F32[4, 6]");
         assertThatThrownBy(() -> kernels.rmsNorm(f32(4, 3), f32(3), f32(4, 3), f32(3), 1e-5))
@@ -39,7 +39,7 @@ class ShapesTest {
 
     @Test
     void shouldTouchNoMemoryOnMeta() {
-        Kernels meta = KernelFactory.open("meta");
+        Kernels meta = KernelFactory.open("meta", 1);
         meta.linear(f32(4, 6), f32(4, 3), f32(6, 3), f32(6));
         meta.attentionBackward(f32(1, 4, 2, 8), f32(1, 4, 1, 8), f32(1, 4, 1, 8), f32(1, 4, 2, 8), f32(1, 4, 2, 8), f32(1, 2, 4),
                 f32(1, 4, 2, 8), f32(1, 4, 1, 8), f32(1, 4, 1, 8), f32(meta.attentionScratchNumel(1, 4, 4, 2, 1, 8)));
@@ -53,13 +53,13 @@ class ShapesTest {
             ids.data().set(ValueLayout.JAVA_INT, 4, 9);
             Tensor w = new Tensor(memory.allocate(9 * 3 * 4), DType.F32, 9, 3);
             Tensor y = new Tensor(memory.allocate(2 * 3 * 4), DType.F32, 2, 3);
-            assertThatThrownBy(() -> KernelFactory.open("cpu").embedding(y, ids, w)).hasMessage("ids[1]=9 is not in the vocabulary; V=9");
+            assertThatThrownBy(() -> KernelFactory.open("cpu", 1).embedding(y, ids, w)).hasMessage("ids[1]=9 is not in the vocabulary; V=9");
         }
     }
 
     @Test
     void shouldNameTheDevicesWhenThereIsNoSuchOne() {
-        assertThatThrownBy(() -> KernelFactory.open("tpu")).isInstanceOf(CallerException.class)
+        assertThatThrownBy(() -> KernelFactory.open("tpu", 1)).isInstanceOf(CallerException.class)
                 .hasMessage("device=tpu is unknown; choose cpu, meta or reference");
     }
 

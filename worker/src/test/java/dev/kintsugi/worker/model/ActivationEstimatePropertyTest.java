@@ -57,7 +57,7 @@ class ActivationEstimatePropertyTest {
             try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.meta()) {
                 var model = new MicroBatch(config, new MetaKernels(), DType.BF16, 2048, jobArena);
                 model.run(stepArena, null, 2, 2048, 1, checkpointing);
-                assertThat(stepArena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, 2, 2048, DType.BF16, checkpointing));
+                assertThat(stepArena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, 2, 2048, DType.BF16, checkpointing, 1));
             }
         }
     }
@@ -66,7 +66,7 @@ class ActivationEstimatePropertyTest {
     private static byte[] run(LlamaConfig config, Kernels kernels, long seed, int[] ids, int B, int T, DType dtype,
             ActivationCheckpointing checkpointing) {
         long scratch = kernels.attentionScratchNumel(B, T, T, config.numAttentionHeads(), config.numKeyValueHeads(), config.headDim());
-        long bytes = ActivationEstimate.stepArenaBytes(config, B, T, dtype, checkpointing, scratch);
+        long bytes = ActivationEstimate.stepArenaBytesWithScratch(config, B, T, dtype, checkpointing, scratch);
         try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.ofBytes(bytes)) {
             var model = new MicroBatch(config, kernels, dtype, T, jobArena);
             model.initialise(seed);

@@ -42,7 +42,7 @@ class StepAccountingTest {
 
     @Test
     void shouldMeasureAgainOnlyWhenTheLastMeasurementIsOld() {
-        try (var peak = PeakFlops.measured(KernelFactory.open("cpu"), DType.F32, 1, 0)) {
+        try (var peak = PeakFlops.measured(KernelFactory.open("cpu", 1), DType.F32, 1, 0)) {
             double first = peak.flopsPerSecond(1);
             assertThat(first).isBetween(1e8, 1e14);
             assertThat(peak.flopsPerSecond(14_000_000_000L)).isEqualTo(first);

@@ -19,6 +19,7 @@ public final class CpuKernels implements Kernels {
     private final Rotary rotary = new Rotary();
     private final SwiGlu swiglu = new SwiGlu();
     private final CrossEntropy crossEntropy = new CrossEntropy();
+    private double[] losses = {};               // of rows
 
     CpuKernels(Matmul matmul) {
         this.matmul = matmul;
@@ -63,15 +64,24 @@ public final class CpuKernels implements Kernels {
     @Override
     public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
         Shapes.linear(y, x, w, bias);
-        int N = extent(y, 0);
+        if (y.dim(0) <= ThinLinear.ROWS_MAX) {
+            thinLinear.multiply(y.data(), x.data(), w.data(), extent(y, 0), extent(y, 1), extent(x, 1), bf16(x));
+            addToRows(y, bias);
+        } else {
+            wideLinear(y, x, w, bias);
+        }
+    }
+
+    /// [#linear] as it is with many rows, however few these are.
+    void wideLinear(Tensor y, Tensor x, Tensor w, Tensor bias) {
         int O = extent(y, 1);
         int K = extent(x, 1);
-        if (N <= ThinLinear.ROWS_MAX) {
-            thinLinear.multiply(y.data(), x.data(), w.data(), N, O, K, bf16(x));
-        } else {
-            matmul.multiply(types(x), y.data(), O, x.data(), K, false, w.data(), K, true, N, O, K, false);
-        }
-        if (bias != null) { elementwise.addToRows(y.data(), bias.data(), N, O, bf16(y)); }
+        matmul.multiply(types(x), y.data(), O, x.data(), K, false, w.data(), K, true, extent(y, 0), O, K, false);
+        addToRows(y, bias);
+    }
+
+    private void addToRows(Tensor y, Tensor bias) {
+        if (bias != null) { elementwise.addToRows(y.data(), bias.data(), extent(y, 0), extent(y, 1), bf16(y)); }
     }
 
     @Override
@@ -85,12 +95,21 @@ public final class CpuKernels implements Kernels {
     @Override
     public void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x, boolean accumulate) {
         Shapes.linearBackwardWeight(dw, dbias, dy, x);
-        int N = extent(dy, 0);
+        linearBackwardWeightRows(dw, dy, x, accumulate, 0, dw.dim(0));
+        if (dbias != null) { addColumnSums(dbias, dy); }
+    }
+
+    /// Rows `[from, from + count)` of dw.
+    void linearBackwardWeightRows(Tensor dw, Tensor dy, Tensor x, boolean accumulate, long from, long count) {
         int O = extent(dy, 1);
         int K = extent(x, 1);
         Matmul.Types types = bf16(x) ? Matmul.Types.BF16_TO_F32 : Matmul.Types.F32;
-        matmul.multiply(types, dw.data(), K, dy.data(), O, true, x.data(), K, false, O, K, N, accumulate);
-        if (dbias != null) { elementwise.addColumnSums(dbias.data(), dy.data(), N, O, bf16(dy)); }
+        matmul.multiply(types, dw.data().asSlice(from * K * dw.dtype().bytes()), K, dy.data().asSlice(from * dy.dtype().bytes()), O, true, x.data(), K,
+                false, (int) count, K, extent(dy, 0), accumulate);
+    }
+
+    void addColumnSums(Tensor dbias, Tensor dy) {
+        elementwise.addColumnSums(dbias.data(), dy.data(), extent(dy, 0), extent(dy, 1), bf16(dy));
     }
 
     private static boolean bf16(Tensor t) {
@@ -180,7 +199,15 @@ public final class CpuKernels implements Kernels {
     public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
         Shapes.crossEntropy(logits, labels);
         CrossEntropy.checkLabels(labels.data(), labels.numel(), logits.dim(1));
-        return crossEntropy.forward(logits.data(), labels.data(), (float) scale, writeGradient, logits.dim(0), logits.dim(1), bf16(logits));
+        int rows = extent(logits, 0);
+        losses = losses.length < rows ? new double[rows] : losses;
+        crossEntropyRows(losses, 0, logits, labels, scale, writeGradient);
+        return CrossEntropy.total(losses, rows);
+    }
+
+    /// @param losses receives the rows' losses from `at` on
+    void crossEntropyRows(double[] losses, int at, Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+        crossEntropy.forward(losses, at, logits.data(), labels.data(), (float) scale, writeGradient, extent(logits, 0), logits.dim(1), bf16(logits));
     }
 
     @Override
@@ -192,7 +219,7 @@ public final class CpuKernels implements Kernels {
     @Override
     public void rowSumsOfSquares(double[] out, Tensor g) {
         Shapes.rowSumsOfSquares(out, g);
-        SquareSums.rows(out, g.data(), g.dim(0), g.dim(1));
+        SquareSums.rows(out, 0, g.data(), g.dim(0), g.dim(1));
     }
 
     @Override

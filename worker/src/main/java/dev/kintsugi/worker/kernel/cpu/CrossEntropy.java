@@ -27,17 +27,20 @@ final class CrossEntropy {
     }
 
     /// Overwrites logits: with `(softmax - onehot) * scale` when `writeGradient`; otherwise they are left as they are.
-    double forward(MemorySegment logits, MemorySegment labels, float scale, boolean writeGradient, long N, long V, boolean bf16) {
-        double total = 0;
+    ///
+    /// @param losses receives the rows' losses from `at` on, 0 for those that are not counted
+    void forward(double[] losses, int at, MemorySegment logits, MemorySegment labels, float scale, boolean writeGradient, int N, long V, boolean bf16) {
         row = row.length < V ? new float[Math.ceilDiv((int) V, Rows.PIECE) * Rows.PIECE] : row;
-        for (long i = 0; i < N; i++) {
-            int label = labels.get(INT, i * 4);
-            if (label >= 0) {
-                total += row(logits, i * V, label, scale, writeGradient, (int) V, bf16);
-            } else if (writeGradient) {
-                zero(logits, i * V, V, bf16);
-            }
+        for (int i = 0; i < N; i++) {
+            int label = labels.get(INT, i * 4L);
+            losses[at + i] = label >= 0 ? row(logits, i * V, label, scale, writeGradient, (int) V, bf16) : 0;
+            if (label < 0 && writeGradient) { zero(logits, i * V, V, bf16); }
         }
+    }
+
+    static double total(double[] losses, int rows) {
+        double total = 0;
+        for (int i = 0; i < rows; i++) { total += losses[i]; }
         return total;
     }
 

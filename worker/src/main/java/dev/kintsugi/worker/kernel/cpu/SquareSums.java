@@ -18,9 +18,10 @@ final class SquareSums {
 
     private SquareSums() {}
 
-    static void rows(double[] out, MemorySegment g, long rows, long n) {
+    /// @param first row of out
+    static void rows(double[] out, int first, MemorySegment g, long rows, long n) {
         double[] partial = new double[SUMS];
-        for (int row = 0; row < rows; row++) { out[row] = row(g, row * n * 4, n, partial); }
+        for (int row = 0; row < rows; row++) { out[first + row] = row(g, row * n * 4, n, partial); }
     }
 
     private static double row(MemorySegment g, long at, long n, double[] partial) {

@@ -19,16 +19,17 @@ class CpuKernelsPropertyTest {
     private static final int TRIALS = 10;
     private static final Kernels MACHINE = CpuKernels.open();
     private static final Kernels JAVA = new CpuKernels(new VectorMatmul());
+    private static final Kernels THREADED = ThreadedKernels.open(3);
 
     static Stream<Arguments> devices() {
-        return Stream.of(MACHINE, JAVA).flatMap(device -> Stream.of(DType.F32, DType.BF16).map(values -> Arguments.of(device, values)));
+        return Stream.of(MACHINE, JAVA, THREADED).flatMap(device -> Stream.of(DType.F32, DType.BF16).map(values -> Arguments.of(device, values)));
     }
 
     private static void repeat(Kernels device, DType values, Consumer<Trial> body) {
         for (int i = 0; i < TRIALS; i++) { body.accept(new Trial(device, values)); }
     }
 
-    @ParameterizedTest
+    @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
     void shouldMultiplyLikeReference(Kernels device, DType values) {
         repeat(device, values, t -> {
@@ -44,7 +45,7 @@ class CpuKernelsPropertyTest {
         });
     }
 
-    @ParameterizedTest
+    @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
     void shouldAttendLikeReference(Kernels device, DType values) {
         repeat(device, values, t -> {
@@ -70,7 +71,7 @@ class CpuKernelsPropertyTest {
         });
     }
 
-    @ParameterizedTest
+    @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
     void shouldNormaliseLikeReference(Kernels device, DType values) {
         repeat(device, values, t -> {
@@ -86,7 +87,7 @@ class CpuKernelsPropertyTest {
         });
     }
 
-    @ParameterizedTest
+    @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
     void shouldDoElementwiseOperationsLikeReference(Kernels device, DType values) {
         repeat(device, values, t -> {
@@ -104,7 +105,7 @@ class CpuKernelsPropertyTest {
         });
     }
 
-    @ParameterizedTest
+    @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
     void shouldRotateLikeReferenceAndBack(Kernels device, DType values) {
         repeat(device, values, t -> {
@@ -119,7 +120,7 @@ class CpuKernelsPropertyTest {
         });
     }
 
-    @ParameterizedTest
+    @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
     void shouldEmbedLikeReference(Kernels device, DType values) {
         repeat(device, values, t -> {
@@ -132,7 +133,7 @@ class CpuKernelsPropertyTest {
         });
     }
 
-    @ParameterizedTest
+    @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
     void shouldScoreLikeReference(Kernels device, DType values) {
         repeat(device, values, t -> {
@@ -147,7 +148,7 @@ class CpuKernelsPropertyTest {
         });
     }
 
-    @ParameterizedTest
+    @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
     void shouldSumSquaresToTheSameBitsAsReference(Kernels device, DType values) {
         repeat(device, values, t -> {
