@@ -18,7 +18,7 @@ final class RankProcess {
 
     static RankProcess start(List<String> command, int threads, RankLog log) throws IOException {
         var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(Redirect.appendTo(log.file().toFile()));
-        builder.environment().put("OMP_NUM_THREADS", Integer.toString(Math.max(1, threads)));
+        builder.environment().put("MALLOC_ARENA_MAX", "1");
         return new RankProcess(builder.start(), log);
     }
 
