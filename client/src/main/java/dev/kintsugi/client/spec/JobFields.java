@@ -95,7 +95,7 @@ public final class JobFields {
         texts.put("transport", "default: shm when all ranks are on one host, else aeron");
         texts.put("sharding_strategy", "what ranks share out, at which price in traffic; the same bits; Accelerate's numbers 1 to 4 too; default FULL_SHARD");
         texts.put("hybrid_shard_size", "HYBRID_SHARD: ranks that hold one copy of the model together; default: those of one host");
-        texts.put("threads", "compute threads of one rank; default 1, which fixes the bits");
+        texts.put("threads", "compute threads of one rank; default 1. Another number rounds bf16 products otherwise, now and then");
         texts.put("max_restarts", "failed attempts in a row without a new checkpoint; default 3");
         texts.put("ddp_timeout", "seconds a collective may stand still; default 1800");
         return texts;

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,9 +59,18 @@ class WorldSizeIT {
         assertThat(TinyJob.weights(output)).isEqualTo(oneRankWeights);
     }
 
-    private Path run(String name, int ranks, String transport) {
+    @Test
+    void shouldGiveTheBitsOfOneThread() throws Exception {
+        Path output = run("threads", 2, "shm", "--threads", "2");
+        assertThat(TinyJob.metrics(output)).isEqualTo(oneRankMetrics);
+        assertThat(TinyJob.weights(output)).isEqualTo(oneRankWeights);
+    }
+
+    private Path run(String name, int ranks, String transport, String... more) {
         Path output = dir.resolve(name);
-        Cli.run(dir, job.train(output, STEPS, "--coordinator", service.address(), "--world_size", Integer.toString(ranks), "--transport", transport)).ok();
+        var options = new ArrayList<>(List.of("--coordinator", service.address(), "--world_size", Integer.toString(ranks), "--transport", transport));
+        options.addAll(List.of(more));
+        Cli.run(dir, job.train(output, STEPS, options.toArray(String[]::new))).ok();
         return output;
     }
 }

@@ -70,7 +70,7 @@ public final class Gang {
     void startRanks(AttemptId id, JobSpec spec, Path logDir) {
         shares.forEach((agent, numbers) -> agent.send(AgentCommand.newBuilder().setStartRanks(StartRanks.newBuilder()
                 .setJobId(id.jobId()).setGeneration(id.generation()).addAllRanks(numbers).setWorldSize(spec.getWorldSize())
-                .setLogDir(logDir.toString()).setThreads(spec.getThreads())).build()));
+                .setLogDir(logDir.toString())).build()));
     }
 
     /// Answers every rank's Join.

@@ -63,7 +63,7 @@ final class Attempts {
         mediaDriver.start();
         RankLog log = RankLog.open(Path.of(order.getLogDir()), rank, key.generation(), config.id());
         List<String> command = RankCommand.of(config, order, rank, attempt.shmDirectory(), mediaDriver.directory());
-        RankProcess process = RankProcess.start(command, order.getThreads(), log);
+        RankProcess process = RankProcess.start(command, log);
         attempt.add(rank, process);
         LOG.info("job {} generation {}: rank {} of {} started, pid {}, log {}", key.jobId(), key.generation(), rank, order.getWorldSize(),
                 process.pid(), log.file());

@@ -16,9 +16,9 @@ final class RankProcess {
         this.log = log;
     }
 
-    static RankProcess start(List<String> command, int threads, RankLog log) throws IOException {
+    static RankProcess start(List<String> command, RankLog log) throws IOException {
         var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(Redirect.appendTo(log.file().toFile()));
-        builder.environment().put("MALLOC_ARENA_MAX", "1");
+        builder.environment().put("MALLOC_ARENA_MAX", "1");      // compilers' memory, once freed, stays resident in each of many arenas
         return new RankProcess(builder.start(), log);
     }
 

@@ -60,7 +60,7 @@ class AgentTest {
         assertThat(alive(pid0)).isTrue();
         coordinator.await(AgentEvent::hasHeartbeat);
         String log = awaitLog(1, "ready");
-        assertThat(log).startsWith("=== generation 7, rank 1 on node-a").contains("threads 2")
+        assertThat(log).startsWith("=== generation 7, rank 1 on node-a").contains("arenas 1")
                 .contains("--coordinator 127.0.0.1:" + coordinator.port() + " --job job-1 --generation 7 --rank 1 --world_size 2 --host_id node-a "
                         + "--address 127.0.0.1 --shm_dir " + memory);
         awaitLog(0, "ready");

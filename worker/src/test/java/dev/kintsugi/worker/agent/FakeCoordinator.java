@@ -54,7 +54,7 @@ final class FakeCoordinator extends AgentServiceGrpc.AgentServiceImplBase implem
 
     void start(String job, long generation, String logDirectory, Integer... ranks) {
         agent.onNext(AgentCommand.newBuilder().setStartRanks(StartRanks.newBuilder().setJobId(job).setGeneration(generation)
-                .addAllRanks(List.of(ranks)).setWorldSize(ranks.length).setLogDir(logDirectory).setThreads(2)).build());
+                .addAllRanks(List.of(ranks)).setWorldSize(ranks.length).setLogDir(logDirectory)).build());
     }
 
     void stop(String job, long generation, int graceMs) {

@@ -13,7 +13,7 @@ public final class TestRank {
         List<String> all = Arrays.asList(arguments);
         ParentWatch.exitOnEof(System.in, 9);
         System.out.println("arguments " + String.join(" ", all));
-        System.out.println("threads " + System.getenv("OMP_NUM_THREADS"));
+        System.out.println("arenas " + System.getenv("MALLOC_ARENA_MAX"));
         String shm = all.get(all.indexOf("--shm_dir") + 1);
         Files.writeString(Path.of(shm, "segment-" + ProcessHandle.current().pid()), "left");
         switch (all.get(all.indexOf("--job") + 1)) {
