@@ -36,9 +36,10 @@ final class AeronPump implements AutoCloseable {
         this.thread = Thread.ofPlatform().daemon().name("aeron-pump").start(this::run);
     }
 
-    /// Hands the operation over until it is complete.
+    /// Hands the operation over until it is complete. One that moves nothing is complete already, and never the pump's.
     void submit(AeronOperation operation) {
         operation.submitted();
+        if (operation.isComplete()) { return; }
         if (!submitted.offer(operation)) { throw new AssertionError("more than %d operations in flight".formatted(OPERATIONS_MAX)); }
         LockSupport.unpark(thread);
     }

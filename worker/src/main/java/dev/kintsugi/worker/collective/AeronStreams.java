@@ -88,14 +88,6 @@ final class AeronStreams implements AutoCloseable {
         return outgoing;
     }
 
-    Outgoing to(int peer) {
-        return outgoing.get(Math.floorMod(peer - config.rank(), config.worldSize()) - 1);
-    }
-
-    Incoming from(int peer) {
-        return incoming.get(peer);
-    }
-
     List<Incoming> sources() {
         return incoming.stream().filter(i -> i != null).toList();
     }
