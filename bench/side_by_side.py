@@ -28,7 +28,7 @@ SUITE = [
     ["--preset", "base", "--rounds", "2"],
     ["--preset", "base", "--rounds", "2", "--activation_checkpointing", "full"],
     ["--preset", "small", "--peers", "eager", "--rounds", "2"],
-    ["--preset", "tiny", "--peers", "eager", "--rounds", "2", "--steps", "60"],
+    ["--preset", "tiny", "--peers", "eager", "--rounds", "2"],
     ["--preset", "base", "--dtype", "f32", "--peers", "eager"],
 ]
 
