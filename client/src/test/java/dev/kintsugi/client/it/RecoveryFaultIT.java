@@ -61,7 +61,7 @@ class RecoveryFaultIT {
         List<ProcessHandle> ranks = service.ranks();
         List<Long> pids = ranks.stream().map(ProcessHandle::pid).toList();
         assertThat(ranks).hasSize(2);
-        String id = jobId();
+        String id = service.newestJob(dir);
         Cli.run(dir, "cancel", id, "--coordinator", service.address()).ok();
         assertThat(ranks).as("no process").noneMatch(ProcessHandle::isAlive);
         assertThat(service.ranks()).isEmpty();
@@ -80,13 +80,6 @@ class RecoveryFaultIT {
     private Process start(Path output, int steps) throws Exception {
         return Cli.start(dir, dir.resolve("watch.out"), dir.resolve("watch.err"),
                 job.train(output, steps, "--coordinator", service.address(), "--world_size", "2"));
-    }
-
-    private String jobId() {
-        String jobs = Cli.run(dir, "jobs", "--json", "--limit", "1", "--coordinator", service.address()).ok().out();
-        var m = java.util.regex.Pattern.compile("\"job_id\"\\s*:\\s*\"([^\"]+)\"").matcher(jobs);
-        assertThat(m.find()).as(jobs).isTrue();
-        return m.group(1);
     }
 
     private static void awaitStep(Path output, int step) throws Exception {
