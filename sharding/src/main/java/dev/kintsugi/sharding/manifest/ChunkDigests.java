@@ -19,7 +19,6 @@ public final class ChunkDigests {
     private static final int FORMAT_VERSION = 1;
     private static final int HEX_DIGITS = 8;
     private static final int CHUNK_BYTES_MIN = 1 << 12;
-    private static final int CHUNK_BYTES_MAX = 1 << 26;
     private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder().maxStringLength(Integer.MAX_VALUE).build()).build())
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
@@ -32,8 +31,8 @@ public final class ChunkDigests {
     /// @param crcs by chunk; kept
     public ChunkDigests(long bytes, int chunkBytes, int[] crcs) {
         if (bytes < 0) { throw new IllegalArgumentException("bytes=%d; must be >= 0".formatted(bytes)); }
-        if (chunkBytes < CHUNK_BYTES_MIN || chunkBytes > CHUNK_BYTES_MAX) {
-            throw new IllegalArgumentException("chunk_bytes=%d; must be in [%d, %d]".formatted(chunkBytes, CHUNK_BYTES_MIN, CHUNK_BYTES_MAX));
+        if (chunkBytes < CHUNK_BYTES_MIN || chunkBytes > CHUNK_BYTES) {
+            throw new IllegalArgumentException("chunk_bytes=%d; must be in [%d, %d]".formatted(chunkBytes, CHUNK_BYTES_MIN, CHUNK_BYTES));
         }
         if (crcs.length != Math.ceilDiv(bytes, chunkBytes)) {
             throw new IllegalArgumentException("crc32c has %d chunks; %d bytes in chunks of %d are %d"
