@@ -84,7 +84,7 @@ public record CheckpointDirectory(StoragePath path, Manifest manifest) {
         return CheckpointLayout.step(directory.fileName()).orElse(-1);
     }
 
-    Storage storage() {
+    public Storage storage() {
         return Storages.of(path);
     }
 
