@@ -2,26 +2,26 @@ package dev.kintsugi.sharding.manifest;
 
 import static java.util.Objects.requireNonNull;
 
-import java.time.Instant;
-import java.time.format.DateTimeParseException;
+import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /// What `verified.json` says beside a manifest: all of the checkpoint was read back from storage and found to be what was written.
 ///
-/// @param at when
+/// @param at when, as `java.time.Instant` writes it: `2026-11-22T14:00:00Z`
 /// @param kintsugiVersion of the program that read it back
-public record Verification(Instant at, String kintsugiVersion) {
+public record Verification(String at, String kintsugiVersion) {
+    private static final Pattern INSTANT = Pattern.compile("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?Z");
     private static final JsonMapper JSON = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
     public Verification {
-        requireNonNull(at, "at is null");
         requireNonNull(kintsugiVersion, "kintsugiVersion is null");
+        if (!INSTANT.matcher(at).matches()) { throw new IllegalArgumentException("verified_at=%s is not like 2026-11-22T14:00:00Z".formatted(at)); }
     }
 
     public String toJson() {
-        return JSON.writeValueAsString(JSON.createObjectNode().put("verified_at", at.toString()).put("kintsugi_version", kintsugiVersion)) + "\n";
+        return JSON.writeValueAsString(JSON.createObjectNode().put("verified_at", at).put("kintsugi_version", kintsugiVersion)) + "\n";
     }
 
     /// @param source names the file in messages
@@ -29,8 +29,8 @@ public record Verification(Instant at, String kintsugiVersion) {
     public static Verification parse(String json, String source) {
         try {
             Field root = Field.root(JSON.readTree(json));
-            return new Verification(Instant.parse(root.get("verified_at").text()), root.get("kintsugi_version").text());
-        } catch (JacksonException | DateTimeParseException | IllegalArgumentException e) {
+            return new Verification(root.get("verified_at").text(), root.get("kintsugi_version").text());
+        } catch (JacksonException | IllegalArgumentException e) {
             throw new IllegalArgumentException("%s cannot be used (%s); delete it and run kintsugi checkpoint verify"
                     .formatted(source, e instanceof JacksonException j ? j.getOriginalMessage() : e.getMessage()), e);
         }
