@@ -3,7 +3,7 @@ package dev.kintsugi.sharding.estimate;
 /// The memory that saving one rank's state takes at most: slots for those pieces of it that have been copied and are not on storage yet.
 ///
 /// The state is two files, weights and moments, and each is cut into pieces. At first the pool holds 256 MiB or a quarter of the state, whichever is
-/// more, and one piece besides, so that the writing thread always has one to work with.
+/// more, and one piece besides: the one that the taking thread may be copying while the training thread copies it, too.
 ///
 /// @param pieces of both files together
 /// @param pieceBytes of a slot, and of each piece but the last of a file

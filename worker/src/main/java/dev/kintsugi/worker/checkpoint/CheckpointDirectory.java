@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -48,8 +49,8 @@ public record CheckpointDirectory(StoragePath path, Manifest manifest) {
         if (children.contains(CheckpointLayout.MANIFEST)) { return open(path); }
         List<StoragePath> found = children.contains(CheckpointLayout.CHECKPOINTS) ? committed(path.resolve(CheckpointLayout.CHECKPOINTS)) : List.of();
         if (found.isEmpty()) { found = committed(path); }
-        if (found.isEmpty() && children.isEmpty()) {
-            throw new CallerException("%s does not exist or is empty; give a checkpoint or an output_dir".formatted(path));
+        if (children.isEmpty() && !(path.isLocal() && Files.exists(path.toPath()))) {
+            throw new CallerException("%s does not exist; give a checkpoint or an output_dir".formatted(path));
         }
         return open(found.isEmpty() ? path : found.getLast());
     }

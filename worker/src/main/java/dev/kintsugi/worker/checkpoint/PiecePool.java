@@ -22,32 +22,19 @@ final class PiecePool implements AutoCloseable {
         this.free = new ArrayDeque<>((int) size.slots() + 1);
     }
 
-    /// For the training thread, which never waits and leaves the last slot to those that write.
-    ///
     /// @return null if there is none
     MemorySegment tryTake() {
-        return take(1);
-    }
-
-    /// For the taking thread: any slot.
-    ///
-    /// @return null if there is none
-    MemorySegment tryTakeAny() {
-        return take(0);
+        synchronized (this) {
+            if (!free.isEmpty()) { return free.pop(); }
+            if (allocated == size.slots()) { return null; }
+            allocated++;
+        }
+        return saveArena.allocate(size.pieceBytes(), ALIGNMENT);
     }
 
     /// Waits until there may be a slot, or `unwanted` says that none is needed any more.
     synchronized void awaitSlot(BooleanSupplier unwanted) throws InterruptedException {
         while (free.isEmpty() && allocated == size.slots() && !unwanted.getAsBoolean()) { wait(WAKE_MS); }
-    }
-
-    private MemorySegment take(int leave) {
-        synchronized (this) {
-            if (free.size() + size.slots() - allocated <= leave) { return null; }
-            if (!free.isEmpty()) { return free.pop(); }
-            allocated++;
-        }
-        return saveArena.allocate(size.pieceBytes(), ALIGNMENT);
     }
 
     synchronized void giveBack(MemorySegment slot) {

@@ -75,7 +75,7 @@ final class Snapshot implements AutoCloseable {
     Taking takeNext() {
         while (next < stages.length() && stages.get(next) != LIVE) { next++; }
         if (next == stages.length() || abandoned) { return Taking.NOTHING_LEFT; }
-        MemorySegment slot = pool.tryTakeAny();
+        MemorySegment slot = pool.tryTake();
         if (slot == null) { return Taking.POOL_FULL; }
         pieces.get(next).copy(state, slot);
         // Pairs with the training thread's claim: if this one succeeds, what was read above was not changed yet.

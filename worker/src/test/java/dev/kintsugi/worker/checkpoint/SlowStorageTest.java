@@ -118,8 +118,8 @@ class SlowStorageTest {
     void shouldSayBeforeWritingThatSpaceIsTooLittle() throws Exception {
         storage.pretendFree(1_500_000);
         save(7);
-        assertThat(vote().getFailure()).isEqualTo("%s/checkpoints/step-00000007: 1.9 MB are to be written and 1.5 MB are free; free space or permit writing there",
-                directory);
+        assertThat(vote().getFailure()).isEqualTo("%s/step-00000007: 1.9 MB are to be written and 1.5 MB are free; free space or permit writing there",
+                checkpoints());
         assertThat(files()).isEmpty();
         try (var bold = new CheckpointWriter(storage, checkpoints(), plan, 0, false, SnapshotPool.of(plan.shardNumel(0)))) {
             bold.save(state, SavedModel.training(8), votes::add);
@@ -140,6 +140,38 @@ class SlowStorageTest {
         writer.abandon(8);
         writer.awaitIdle();
         assertThat(files()).as("files of a save that was written whole").isEmpty();
+    }
+
+    @Test
+    void shouldReadBackWhatItWroteAndNameTheBytesThatChanged() throws Exception {
+        save(7);
+        vote();
+        assertThat(readBack(7)).isEmpty();
+        for (String name : List.of("model", "optimizer")) {
+            Path file = checkpoints().toPath().resolve("step-00000007/%s/shard-00001-model-00001-of-00001.safetensors".formatted(name));
+            byte[] content = Files.readAllBytes(file);
+            content[content.length - 1] ^= 1;
+            Files.write(file, content);
+            assertThat(readBack(7)).startsWith("rank 0 reads %s back other than it was written: bytes [%d, %d) are not what was written: expected=crc32c "
+                    .formatted(file, content.length - 1 & -1 << 20, content.length)).endsWith("; check the storage, and the host's memory");
+            content[content.length - 1] ^= 1;
+            Files.write(file, content);
+            Path digests = Path.of(file + ".crc32c");
+            String text = Files.readString(digests);
+            Files.writeString(digests, text.replace('1', '2'));
+            assertThat(readBack(7)).startsWith("rank 0 reads %s back other than it was written: its digests, %s, ".formatted(file, digests));
+            Files.writeString(digests, text);
+        }
+        Files.delete(checkpoints().toPath().resolve("step-00000007/model/shard-00001-model-00001-of-00001.safetensors"));
+        assertThat(readBack(7)).contains("it has 0 bytes, and 64");
+        writer.verify(6, result -> { throw new AssertionError("nobody asked for step 6"); });
+        writer.awaitIdle();
+    }
+
+    private String readBack(long step) throws InterruptedException {
+        var results = new LinkedBlockingQueue<String>();
+        writer.verify(step, results::add);
+        return results.poll(10, TimeUnit.SECONDS);
     }
 
     @Test
@@ -190,7 +222,7 @@ class SlowStorageTest {
 
     private void assertRestorable(long step, CheckpointVote vote, ShardBuffers expected) throws Exception {
         CheckpointReader reader = CheckpointReader
-                .open(SavedModel.commit(directory, plan, SavedModel.training(step), vote.getFilesList()));
+                .open(StoragePath.of(SavedModel.commit(directory, plan, SavedModel.training(step), vote.getFilesList())));
         ShardBuffers restored = model.empty(plan, 0);
         reader.restore(restored);
         for (int unit = 0; unit < plan.units().size(); unit++) {
