@@ -3,6 +3,7 @@ package dev.kintsugi.storage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 
 /// Files of checkpoints. Thread-safe; every method blocks.
@@ -12,6 +13,9 @@ public interface Storage extends AutoCloseable {
     /// Names of the files and directories right below `directory`, sorted; none if there is no such directory. Files that are still being
     /// written are not among them.
     List<String> children(StoragePath directory) throws IOException;
+
+    /// Bytes of every file right below `directory`, by name, with one listing; none if there is no such directory.
+    Map<String, Long> sizes(StoragePath directory) throws IOException;
 
     /// Bytes of a file; empty if there is none of that name (a directory is none).
     OptionalLong size(StoragePath file) throws IOException;

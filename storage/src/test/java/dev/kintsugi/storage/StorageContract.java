@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -167,6 +168,8 @@ abstract class StorageContract {
         assertThat(storage().children(root())).containsExactly("a", "a.json", "b", "c b");
         assertThat(storage().children(root().resolve("a"))).containsExactly("x", "z");
         assertThat(storage().children(root().resolve("none"))).isEmpty();
+        assertThat(storage().sizes(root())).containsExactly(Map.entry("a.json", 3L), Map.entry("b", 3L), Map.entry("c b", 3L));
+        assertThat(storage().sizes(root().resolve("none"))).isEmpty();
         assertThat(storage().size(root().resolve("a"))).isEmpty();
         assertThat(storage().size(root().resolve("b/below a file"))).isEmpty();
     }
