@@ -153,6 +153,7 @@ class JobLifeIT {
                 .cancelJob(CancelJobRequest.newBuilder().setJobId(job.getJobId()).build()).getJob());
         cluster.awaitState(job, JobState.STOPPING);
         assertThat(cancelled).isNotDone();
+        for (int i = 0; i < 500 && host.stops.isEmpty(); i++) { Thread.sleep(10); }
         host.clear(host.stops.getFirst());
         assertThat(cancelled.get(5, TimeUnit.SECONDS).getState()).isEqualTo(JobState.CANCELLED);
     }
