@@ -9,9 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalLong;
-import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /// Directories of a file system that every host mounts.
@@ -27,16 +25,6 @@ final class PosixStorage implements Storage {
         } catch (UncheckedIOException e) {
             throw StorageReason.explained(directory, e.getCause());
         }
-    }
-
-    @Override
-    public Map<String, Long> sizes(StoragePath directory) throws IOException {
-        var sizes = new TreeMap<String, Long>();
-        for (String name : children(directory)) {
-            OptionalLong size = size(directory.resolve(name));
-            if (size.isPresent()) { sizes.put(name, size.getAsLong()); }
-        }
-        return sizes;
     }
 
     @Override
