@@ -3,7 +3,9 @@ package dev.kintsugi.storage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 
 /// Files of checkpoints. Thread-safe; every method blocks.
 ///
@@ -12,6 +14,16 @@ public interface Storage extends AutoCloseable {
     /// Names of the files and directories right below `directory`, sorted; none if there is no such directory. Files that are still being
     /// written are not among them.
     List<String> children(StoragePath directory) throws IOException;
+
+    /// Bytes of every file right below `directory`, by name; none if there is no such directory.
+    default Map<String, Long> sizes(StoragePath directory) throws IOException {
+        var sizes = new TreeMap<String, Long>();
+        for (String name : children(directory)) {
+            OptionalLong size = size(directory.resolve(name));
+            if (size.isPresent()) { sizes.put(name, size.getAsLong()); }
+        }
+        return sizes;
+    }
 
     /// Bytes of a file; empty if there is none of that name (a directory is none).
     OptionalLong size(StoragePath file) throws IOException;
