@@ -114,7 +114,7 @@ def kintsugi(a, model, work, mode):
     shutil.rmtree(output, ignore_errors=True)
     began = time.perf_counter()
     run([ROOT / "kintsugi", "train", "--local", a.ranks, "--model_name", model, "--dataset_name", work / "data.txt", "--output_dir", output,
-         "--max_length", 32, "--max_steps", 0, "--save_strategy", "no", "--load", mode.upper(), "--transport", a.transport], 900)
+         "--max_length", 32, "--append_concat_token", "False", "--max_steps", 0, "--save_strategy", "no", "--load", mode.upper(), "--transport", a.transport], 900)
     wall = time.perf_counter() - began
     ranks = [counters((output / "logs" / ("rank-%d.log" % r)).read_text()) for r in range(a.ranks)]
     rate = re.search(r"weights: ([\d.]+) GB in ([\d.]+) s, ([\d.]+) GB/s", (output / "logs" / "rank-0.log").read_text())

@@ -23,7 +23,8 @@ public final class Summary {
                 ? spec.getMicrobatchesPerStep()
                 : (long) ranks * Math.max(1, spec.getGradientAccumulationSteps());
         long samples = microbatches * Math.max(1, spec.getPerDeviceTrainBatchSize());
-        String steps = job.getMaxSteps() > 0 ? Quantities.grouped(job.getMaxSteps()) + " steps" : "steps from num_train_epochs";
+        boolean known = job.getMaxSteps() > 0 || spec.hasMaxSteps();
+        String steps = known ? Quantities.grouped(job.getMaxSteps()) + " steps" : "steps from num_train_epochs";
         return List.of(
                 "job %s: %s".formatted(job.getJobId(), spec.getName()),
                 "  model   %s parameters in fp32, %s".formatted(Quantities.count(job.getParameters()),

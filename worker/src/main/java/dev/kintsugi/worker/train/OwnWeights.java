@@ -15,17 +15,19 @@ final class OwnWeights {
     private final ShardPlan plan;
     private final int rank;
     private final WeightSource source;
+    private final long pieceBytes;
 
-    OwnWeights(ShardPlan plan, int rank, WeightSource source) {
+    OwnWeights(ShardPlan plan, int rank, WeightSource source, long pieceBytes) {
         this.plan = plan;
         this.rank = rank;
         this.source = source;
+        this.pieceBytes = pieceBytes;
     }
 
     /// @param held gets the rows that this rank has now
     void load(ShardBuffers into, WeightsDigest held) {
         int shard = plan.sharding().shard(rank);
-        List<LoadPiece> pieces = plan.units().stream().flatMap(u -> LoadPiece.cut(u, shard, shard + 1, StartingWeights.PIECE_BYTES,
+        List<LoadPiece> pieces = plan.units().stream().flatMap(u -> LoadPiece.cut(u, shard, shard + 1, pieceBytes,
                 p -> source.type(p.spec()).bytes()).stream()).toList();
         long bytes = pieces.stream().mapToLong(p -> p.partBytes(shard)).max().orElse(0);
         try (Arena loadArena = Arena.ofShared()) {

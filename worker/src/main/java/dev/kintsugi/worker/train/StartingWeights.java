@@ -20,14 +20,21 @@ import java.util.List;
 /// shards.
 final class StartingWeights {
     /// Of one of the two buffers: large enough for storage to be quick, and little beside a shard.
-    static final long PIECE_BYTES = 16 << 20;
+    private static final long PIECE_BYTES = 16 << 20;
 
     private final ShardPlan plan;
     private final CollectiveGroup group;
+    private final long pieceBytes;
 
     StartingWeights(ShardPlan plan, CollectiveGroup group) {
+        this(plan, group, PIECE_BYTES);
+    }
+
+    /// For tests, whose models are smaller than a piece.
+    StartingWeights(ShardPlan plan, CollectiveGroup group, long pieceBytes) {
         this.plan = plan;
         this.group = group;
+        this.pieceBytes = pieceBytes;
     }
 
     /// Whether `rank` needs a source of its own to [#load].
@@ -42,10 +49,10 @@ final class StartingWeights {
         var held = new WeightsDigest();
         if (mode == LoadMode.DIRECT) {
             requireSameSource(source);
-            new OwnWeights(plan, group.rank(), source).load(into, held);
+            new OwnWeights(plan, group.rank(), source, pieceBytes).load(into, held);
             return agree(held, null);
         }
-        WeightsDigest expected = new WeightsScatter(plan, group, source, mode == LoadMode.BROADCAST).load(into, held);
+        WeightsDigest expected = new WeightsScatter(plan, group, source, pieceBytes, mode == LoadMode.BROADCAST).load(into, held);
         return agree(held, expected);
     }
 

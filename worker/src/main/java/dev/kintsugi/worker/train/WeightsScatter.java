@@ -24,14 +24,16 @@ final class WeightsScatter {
     private final ShardPlan plan;
     private final CollectiveGroup group;
     private final WeightSource source;      // null but on rank 0
+    private final long pieceBytes;
     private final boolean broadcast;
     private final Map<String, ElementType> types = new HashMap<>();
 
     /// @param broadcast every rank gets everything, instead of what it keeps
-    WeightsScatter(ShardPlan plan, CollectiveGroup group, WeightSource source, boolean broadcast) {
+    WeightsScatter(ShardPlan plan, CollectiveGroup group, WeightSource source, long pieceBytes, boolean broadcast) {
         this.plan = plan;
         this.group = group;
         this.source = source;
+        this.pieceBytes = pieceBytes;
         this.broadcast = broadcast;
     }
 
@@ -39,7 +41,7 @@ final class WeightsScatter {
     /// @return of the rows that were read; null but on rank 0
     WeightsDigest load(ShardBuffers into, WeightsDigest held) {
         agreeOnTypes();
-        List<LoadPiece> pieces = plan.units().stream().flatMap(u -> LoadPiece.cut(u, 0, plan.shardWorldSize(), StartingWeights.PIECE_BYTES,
+        List<LoadPiece> pieces = plan.units().stream().flatMap(u -> LoadPiece.cut(u, 0, plan.shardWorldSize(), pieceBytes,
                 p -> types.get(p.spec().name()).bytes()).stream()).toList();
         var buffers = new ArrayList<ScatterBuffer>();
         try {
