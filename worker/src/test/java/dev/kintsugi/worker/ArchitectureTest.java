@@ -13,6 +13,9 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule WORKER_DOES_NOT_SEE_COORDINATOR_OR_CLIENT = none("dev.kintsugi.worker..", "dev.kintsugi.coordinator..", "dev.kintsugi.client..");
     @ArchTest
+    static final ArchRule STORAGE_KNOWS_NO_OTHER_MODULE = none("dev.kintsugi.storage..", "dev.kintsugi.worker..",
+            "dev.kintsugi.sharding..", "dev.kintsugi.proto..");
+    @ArchTest
     static final ArchRule MEMORY_IS_AT_THE_BOTTOM = none("..worker.memory..", "..worker.kernel..", "..worker.autograd..", "..worker.model..",
             "..worker.collective..", "..worker.fsdp..", "..worker.optim..", "..worker.data..", "..worker.checkpoint..", "..worker.train..", "..worker.agent..");
     @ArchTest

@@ -6,12 +6,14 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import dev.kintsugi.proto.v1.JobSpec;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 
 /// One field of a [JobSpec]: its name is its flag (`--name`) and its key in a job file.
 ///
 /// @param group the heading under which help shows it
 /// @param description what it does and its default, for help
 public record JobField(FieldDescriptor descriptor, String group, String description) {
+    private static final Set<String> LOWER_CASE = Set.of("Transport", "LoadMode");
 
     public String name() {
         return descriptor.getName();
@@ -98,7 +100,7 @@ public record JobField(FieldDescriptor descriptor, String group, String descript
     private static List<String> choices(EnumDescriptor type) {
         return type.getValues().stream()
                 .filter(value -> value.getNumber() != 0)
-                .map(value -> type.getName().equals("Transport") ? value.getName().toLowerCase(Locale.ROOT) : value.getName())
+                .map(value -> LOWER_CASE.contains(type.getName()) ? value.getName().toLowerCase(Locale.ROOT) : value.getName())
                 .toList();
     }
 }

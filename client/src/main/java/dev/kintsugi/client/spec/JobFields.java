@@ -59,6 +59,7 @@ public final class JobFields {
         texts.put("model_name", "directory in the Hugging Face layout (config.json, safetensors, tokenizer.json)");
         texts.put("config_name", "config.json, or a directory that holds one: start from scratch");
         texts.put("tokenizer_name", "tokenizer.json, or the directory that holds it; default: model_name");
+        texts.put("load", "how ranks get model_name's weights: scatter (default: rank 0 reads, each is sent its rows), broadcast, direct (each reads its own)");
         texts.put("dataset_name", "required; a file, a directory or a glob: text files (one document each) or .jsonl");
         texts.put("dataset_text_field", "the text's field in a line of JSONL; default text");
         texts.put("max_length", "tokens of one sample; default 1024, at most the model's positions");
@@ -90,7 +91,9 @@ public final class JobFields {
         texts.put("save_steps", "steps between checkpoints; default 500, 0: only at the end");
         texts.put("save_total_limit", "how many of the newest checkpoints to keep; default: all");
         texts.put("peak_tflops", "what one rank's hardware can do at most, in TFLOP/s, for MFU; default: measured with matrix products");
-        texts.put("resume_from_checkpoint", "True or latest: the newest in output_dir; or a checkpoint directory");
+        texts.put("resume_from_checkpoint", "True or latest: the newest in checkpoint_dir; or a checkpoint directory, s3:// too");
+        texts.put("checkpoint_dir", "a directory that all ranks share, or s3://bucket/prefix; default: output_dir/checkpoints");
+        texts.put("ignore_disk_check", "go on where the disk seems too small for the planned checkpoints; default False");
         texts.put("world_size", "ranks; default 1");
         texts.put("transport", "default: shm when all ranks are on one host, else aeron");
         texts.put("sharding_strategy", "what ranks share out, at which price in traffic; the same bits; Accelerate's numbers 1 to 4 too; default FULL_SHARD");

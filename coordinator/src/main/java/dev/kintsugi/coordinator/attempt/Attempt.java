@@ -9,6 +9,7 @@ import dev.kintsugi.coordinator.membership.Agent;
 import dev.kintsugi.coordinator.membership.AttemptId;
 import dev.kintsugi.coordinator.membership.Liveness;
 import dev.kintsugi.coordinator.membership.RankLink;
+import dev.kintsugi.proto.v1.CheckpointVerified;
 import dev.kintsugi.proto.v1.FailureKind;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.JoinRequest;
@@ -139,6 +140,7 @@ public final class Attempt implements Checkpoints.Listener {
             case PREPARED -> prepared(rank, event.getPrepared());
             case STEP_COMPLETED -> listener.stepped(event.getStepCompleted().getMetrics());
             case CHECKPOINT_VOTE -> checkpoints.vote(rankNumber, event.getCheckpointVote(), clock.getAsLong());
+            case CHECKPOINT_VERIFIED -> verified(rankNumber, event.getCheckpointVerified());
             case FAILED -> reported(rank, event.getFailed());
             case FINISHED -> finished(rank, event.getFinished());
             case NOTE -> listener.note("rank %d: %s".formatted(rankNumber, event.getNote().getText()));
@@ -152,6 +154,12 @@ public final class Attempt implements Checkpoints.Listener {
         if (!gang.all(r -> r.prepared != null)) { return; }
         gang.parametersDisagree().ifPresentOrElse(why -> unfit(FailureKind.BUG, why),
                 () -> listener.running(gang.memoryPrepared(), gang.maxSteps()));
+    }
+
+    private void verified(int rank, CheckpointVerified verified) {
+        if (!verified.getFailure().isEmpty()) {
+            listener.note("rank %d read checkpoint step %d back and found: %s".formatted(rank, verified.getStep(), verified.getFailure()));
+        }
     }
 
     private void reported(RankState rank, RankFailed failed) {

@@ -3,7 +3,9 @@ package dev.kintsugi.coordinator.job;
 import static dev.kintsugi.coordinator.job.InvalidJobException.require;
 
 import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.proto.v1.LoadMode;
 import dev.kintsugi.proto.v1.ShardingStrategy;
+import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -35,6 +37,7 @@ final class JobSpecDefaults {
         if (!spec.hasPacking()) { spec.setPacking(true); }
         if (!spec.hasAppendConcatToken()) { spec.setAppendConcatToken(true); }
         if (!spec.hasAddSpecialTokens()) { spec.setAddSpecialTokens(false); }
+        if (spec.getLoad() == LoadMode.LOAD_MODE_UNSPECIFIED) { spec.setLoad(LoadMode.SCATTER); }
         if (!spec.hasMaxSteps() && !spec.hasNumTrainEpochs()) { spec.setNumTrainEpochs(1); }
     }
 
@@ -61,6 +64,10 @@ final class JobSpecDefaults {
         if (!spec.hasLoggingSteps()) { spec.setLoggingSteps(10); }
         if (!spec.hasSaveStrategy()) { spec.setSaveStrategy("steps"); }
         if (!spec.hasSaveSteps()) { spec.setSaveSteps(500); }
+        if (spec.getCheckpointDir().isEmpty()) {
+            spec.setCheckpointDir(Path.of(spec.getOutputDir()).normalize().resolve(CheckpointLayout.CHECKPOINTS).toString());
+        }
+        if (!spec.hasIgnoreDiskCheck()) { spec.setIgnoreDiskCheck(false); }
     }
 
     private static void fillPlacement(JobSpec.Builder spec) {

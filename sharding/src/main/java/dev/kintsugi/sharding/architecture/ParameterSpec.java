@@ -25,7 +25,9 @@ public record ParameterSpec(String name, List<Long> shape, InitRule init, boolea
 
     /// Elements of one row.
     public long rowNumel() {
-        return numel() / rows();
+        long numel = 1;
+        for (int d = 1; d < shape.size(); d++) { numel = Math.multiplyExact(numel, shape.get(d)); }
+        return numel;
     }
 
     public long numel() {

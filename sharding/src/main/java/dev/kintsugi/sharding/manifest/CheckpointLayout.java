@@ -47,6 +47,7 @@ public final class CheckpointLayout {
     }
 
     private static String shardFile(int rank) {
-        return "shard-%05d-model-00001-of-00001.safetensors".formatted(rank + 1);
+        String number = Integer.toString(rank + 1);        // Padded by hand: a coordinator names the files of ten thousand ranks.
+        return "shard-" + "0".repeat(Math.max(0, 5 - number.length())) + number + "-model-00001-of-00001.safetensors";
     }
 }

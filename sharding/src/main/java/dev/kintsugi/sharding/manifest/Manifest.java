@@ -2,6 +2,7 @@ package dev.kintsugi.sharding.manifest;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -12,6 +13,7 @@ import java.util.Map;
 /// @param kintsugiVersion of the program that wrote it
 /// @param worldSize ranks that saved, which are those of one replica; each has one model file and one optimizer file
 /// @param units in the order of the forward pass
+/// @param files in the order of their paths, whatever order they are given in
 /// @param jobConfigJson the effective job, a JSON object, compact
 /// @param modelConfigJson the Hugging Face config.json the plan was computed from, compact
 public record Manifest(String kintsugiVersion, TrainingPosition training, int worldSize, List<SavedUnit> units,
@@ -21,12 +23,13 @@ public record Manifest(String kintsugiVersion, TrainingPosition training, int wo
     public static final int FORMAT_VERSION = 1;
 
     static final int WORLD_SIZE_MAX = 1 << 20;
+    private static final Comparator<SavedFile> BY_PATH = Comparator.comparing(SavedFile::path);
 
     public Manifest {
         requireNonNull(kintsugiVersion, "kintsugiVersion is null");
         requireNonNull(training, "training is null");
         units = List.copyOf(units);
-        files = List.copyOf(files);
+        files = files.stream().sorted(BY_PATH).toList();
         jobConfigJson = Manifests.compact(jobConfigJson, "job");
         modelConfigJson = Manifests.compact(modelConfigJson, "model_config");
         if (worldSize < 1 || worldSize > WORLD_SIZE_MAX) {
@@ -84,8 +87,19 @@ public record Manifest(String kintsugiVersion, TrainingPosition training, int wo
     }
 
     public SavedFile file(String path) {
-        return files.stream().filter(f -> f.path().equals(path)).findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("the manifest lists no file '%s'".formatted(path)));
+        // By halves: a rank may ask for the files of all ranks, of which there may be ten thousand.
+        int low = 0;
+        for (int high = files.size() - 1; low <= high;) {
+            int middle = (low + high) >>> 1;
+            int order = files.get(middle).path().compareTo(path);
+            if (order == 0) { return files.get(middle); }
+            if (order < 0) {
+                low = middle + 1;
+            } else {
+                high = middle - 1;
+            }
+        }
+        throw new IllegalArgumentException("the manifest lists no file '%s'".formatted(path));
     }
 
     public long bytes() {

@@ -7,7 +7,6 @@ import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
 import java.util.function.Function;
 import tools.jackson.core.JacksonException;
@@ -31,8 +30,7 @@ public final class Manifests {
     /// @throws IllegalArgumentException if a rank's file is missing or anything else does not hold together
     public static Manifest of(String kintsugiVersion, ShardPlan plan, String modelConfigJson, String jobConfigJson,
             TrainingState training, Collection<ShardFile> files) {
-        List<SavedFile> saved = files.stream().map(f -> new SavedFile(f.getPath(), f.getBytes(), f.getSha256()))
-                .sorted(Comparator.comparing(SavedFile::path)).toList();
+        List<SavedFile> saved = files.stream().map(f -> new SavedFile(f.getPath(), f.getBytes(), f.getSha256())).toList();
         return new Manifest(kintsugiVersion, TrainingPosition.of(training), plan.shardWorldSize(),
                 plan.units().stream().map(Manifests::unit).toList(), saved, jobConfigJson, modelConfigJson);
     }

@@ -44,6 +44,8 @@ public record UnitPlan(int index, UnitSpec spec, List<ParameterPlan> parameters,
 
     /// Elements of `rank`'s shard of this unit.
     public long shardNumel(int rank) {
-        return parameters.stream().mapToLong(p -> p.rows(rank) * p.spec().rowNumel()).sum();
+        long numel = 0;
+        for (ParameterPlan p : parameters) { numel += p.rows(rank) * p.spec().rowNumel(); }
+        return numel;
     }
 }

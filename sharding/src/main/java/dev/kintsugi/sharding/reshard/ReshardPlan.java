@@ -5,12 +5,16 @@ import dev.kintsugi.sharding.manifest.Manifest;
 import dev.kintsugi.sharding.manifest.SavedParameter;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.UnitPlan;
 import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /// Which saved rows make up each row shard of `target`, for any two world sizes.
 public record ReshardPlan(Map<String, SavedParameter> saved, ShardPlan target) {
@@ -56,13 +60,23 @@ public record ReshardPlan(Map<String, SavedParameter> saved, ShardPlan target) {
             pieces.add(new RowPiece(saved.name(), savedRank, row - savedFirstRow, row - firstRow, take));
             row += take;
         }
-        return List.copyOf(pieces);
+        return Collections.unmodifiableList(pieces);
     }
 
     /// The saved ranks whose files `rank` has to read.
     public Set<Integer> savedRanks(int rank) {
-        var ranks = new TreeSet<Integer>();
-        target.units().forEach(u -> u.parameters().forEach(p -> pieces(p, rank).forEach(piece -> ranks.add(piece.savedRank()))));
-        return ranks;
+        var ranks = new BitSet();
+        for (UnitPlan unit : target.units()) {
+            for (ParameterPlan p : unit.parameters()) { addSavedRanks(p, rank, ranks); }
+        }
+        return ranks.stream().boxed().collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    private void addSavedRanks(ParameterPlan p, int rank, BitSet ranks) {
+        long rows = p.rows(rank);
+        if (rows == 0) { return; }
+        long rowsPerRank = saved.get(p.spec().name()).rowsPerRank();
+        int last = Math.toIntExact((p.firstRow(rank) + rows - 1) / rowsPerRank);
+        ranks.set(Math.toIntExact(p.firstRow(rank) / rowsPerRank), last + 1);
     }
 }

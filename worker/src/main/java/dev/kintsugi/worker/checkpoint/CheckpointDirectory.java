@@ -3,6 +3,7 @@ package dev.kintsugi.worker.checkpoint;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifest;
 import dev.kintsugi.sharding.manifest.Manifests;
+import dev.kintsugi.storage.StorageReason;
 import dev.kintsugi.worker.failure.CallerException;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;

@@ -4,6 +4,7 @@ import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.storage.StorageReason;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.io.IOException;
 import java.lang.foreign.Arena;

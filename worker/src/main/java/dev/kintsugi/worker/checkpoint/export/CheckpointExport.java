@@ -1,7 +1,7 @@
 package dev.kintsugi.worker.checkpoint.export;
 
+import dev.kintsugi.storage.StorageReason;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
-import dev.kintsugi.worker.checkpoint.StorageReason;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package dev.kintsugi.worker.checkpoint.export;
 
-import dev.kintsugi.worker.checkpoint.StorageReason;
+import dev.kintsugi.storage.StorageReason;
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsWriter;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;

@@ -1,0 +1,81 @@
+package dev.kintsugi.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PosixStorageTest extends StorageContract {
+    @TempDir
+    private Path directory;
+
+    @Override
+    Storage storage() {
+        return Storages.of(root());
+    }
+
+    @Override
+    StoragePath root() {
+        return StoragePath.of(directory);
+    }
+
+    @Override
+    int seam() {
+        return 1 << 16;
+    }
+
+    @Test
+    void shouldWriteUnderAnotherNameUntilCommit() throws IOException {
+        WritableFile killed = storage().create(root().resolve("model/shard"));
+        killed.write(bytes("a longer half"));
+        assertThat(names("model")).containsExactly(".shard.partial");
+        try (WritableFile out = storage().create(root().resolve("model/shard"))) {
+            out.write(bytes("whole"));
+            out.commit();
+        }
+        assertThat(names("model")).containsExactly("shard");
+        assertThat(storage().readAll(root().resolve("model/shard"))).asString().isEqualTo("whole");
+    }
+
+    @Test
+    void shouldNotFollowLinksWhenDeleting() throws IOException {
+        Path kept = Files.createDirectory(directory.resolve("kept"));
+        Files.writeString(kept.resolve("file"), "x");
+        Path step = Files.createDirectory(directory.resolve("step"));
+        Files.createSymbolicLink(step.resolve("link"), kept);
+        storage().deleteTree(StoragePath.of(step));
+        assertThat(step).doesNotExist();
+        assertThat(kept.resolve("file")).exists();
+    }
+
+    @Test
+    void shouldSayInWordsWhatIsInTheWay() throws IOException {
+        Files.writeString(directory.resolve("file"), "x");
+        Files.createDirectory(directory.resolve("directory"));
+        assertThatThrownBy(() -> storage().create(root().resolve("file/below"))).isInstanceOf(IOException.class)
+                .hasMessage("there is a file of that name: " + directory.resolve("file"));
+        assertThatThrownBy(() -> storage().create(root().resolve("directory"))).hasMessage(directory.resolve("directory") + ": it is a directory");
+        assertThatThrownBy(() -> storage().open(root().resolve("directory"))).hasMessage(directory.resolve("directory") + ": it is a directory");
+        assertThatThrownBy(() -> storage().children(root().resolve("file"))).hasMessage("not a directory: " + directory.resolve("file"));
+    }
+
+    @Test
+    void shouldSayThatStorageIsFull() {
+        assertThatThrownBy(() -> StoragePath.of("/dev/full").toPath().getFileSystem().provider()
+                .newByteChannel(Path.of("/dev/full"), java.util.Set.of(java.nio.file.StandardOpenOption.WRITE)).write(bytes("x")))
+                .isInstanceOf(IOException.class)
+                .satisfies(e -> assertThat(StorageReason.explained(StoragePath.of("/dev/full"), (IOException) e))
+                        .hasMessage("/dev/full: No space left on device"));
+    }
+
+    private List<String> names(String below) throws IOException {
+        try (var entries = Files.list(directory.resolve(below))) {
+            return entries.map(p -> p.getFileName().toString()).toList();
+        }
+    }
+}
