@@ -116,8 +116,9 @@ def kintsugi(a, model, work, mode):
     run([ROOT / "kintsugi", "train", "--local", a.ranks, "--model_name", model, "--dataset_name", work / "data.txt", "--output_dir", output,
          "--max_length", 32, "--append_concat_token", "False", "--max_steps", 0, "--save_strategy", "no", "--load", mode.upper(), "--transport", a.transport], 900)
     wall = time.perf_counter() - began
-    ranks = [counters((output / "logs" / ("rank-%d.log" % r)).read_text()) for r in range(a.ranks)]
-    rate = re.search(r"weights: ([\d.]+) GB in ([\d.]+) s, ([\d.]+) GB/s", (output / "logs" / "rank-0.log").read_text())
+    logs = [next(output.rglob("rank-%d.log" % r)).read_text() for r in range(a.ranks)]
+    ranks = [counters(log) for log in logs]
+    rate = re.search(r"weights: ([\d.]+) GB in ([\d.]+) s, ([\d.]+) GB/s", logs[0])
     return {"name": "Kintsugi, " + mode, "seconds": float(rate[2]), "GBps": float(rate[3]), "wall": wall, "ranks": ranks}
 
 

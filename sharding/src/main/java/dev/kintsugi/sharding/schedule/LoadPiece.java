@@ -41,14 +41,14 @@ public record LoadPiece(UnitPlan unit, List<Slice> slices) {
         slices = List.copyOf(slices);
     }
 
-    /// The pieces of a unit that bring shards `[firstShard, endShard)` what they hold.
+    /// The pieces of a unit that bring every shard what it holds.
     ///
     /// @param bytesMost of a piece, unless one row is longer
     /// @param elementBytes of a parameter's elements on storage
-    public static List<LoadPiece> cut(UnitPlan unit, int firstShard, int endShard, long bytesMost, ToIntFunction<ParameterPlan> elementBytes) {
+    public static List<LoadPiece> cut(UnitPlan unit, long bytesMost, ToIntFunction<ParameterPlan> elementBytes) {
         var cut = new Cut(unit, bytesMost);
         for (int i = 0; i < unit.parameters().size(); i++) {
-            cut.add(i, firstShard, endShard, elementBytes.applyAsInt(unit.parameters().get(i)));
+            cut.add(i, elementBytes.applyAsInt(unit.parameters().get(i)));
         }
         return cut.finish();
     }
@@ -96,11 +96,11 @@ public record LoadPiece(UnitPlan unit, List<Slice> slices) {
         }
 
         /// So many shards at once that a row of each fits.
-        void add(int parameter, int firstShard, int endShard, int elementBytes) {
+        void add(int parameter, int elementBytes) {
             long rowBytes = unit.parameters().get(parameter).spec().rowNumel() * elementBytes;
-            int group = (int) Math.clamp(bytesMost / rowBytes, 1, endShard - firstShard);
-            for (int first = firstShard; first < endShard; first += group) {
-                addGroup(parameter, first, Math.min(group, endShard - first), rowBytes, elementBytes);
+            int group = (int) Math.clamp(bytesMost / rowBytes, 1, unit.shardWorldSize());
+            for (int first = 0; first < unit.shardWorldSize(); first += group) {
+                addGroup(parameter, first, Math.min(group, unit.shardWorldSize() - first), rowBytes, elementBytes);
             }
         }
 

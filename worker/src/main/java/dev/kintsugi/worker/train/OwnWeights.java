@@ -1,49 +1,57 @@
 package dev.kintsugi.worker.train;
 
+import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
-import dev.kintsugi.sharding.schedule.LoadPiece;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import dev.kintsugi.worker.checkpoint.weights.WeightSource;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 
-/// Weights that a rank reads, or makes, for itself: just the rows that it holds.
+/// Weights that a rank reads, or makes, for itself: just the rows that it holds, a few at a time. The system reads ahead of it.
 final class OwnWeights {
-    private static final int BUFFERS = 2;
-
     private final ShardPlan plan;
     private final int rank;
     private final WeightSource source;
-    private final long pieceBytes;
 
-    OwnWeights(ShardPlan plan, int rank, WeightSource source, long pieceBytes) {
+    OwnWeights(ShardPlan plan, int rank, WeightSource source) {
         this.plan = plan;
         this.rank = rank;
         this.source = source;
-        this.pieceBytes = pieceBytes;
     }
 
     /// @param held gets the rows that this rank has now
     void load(ShardBuffers into, WeightsDigest held) {
-        int shard = plan.sharding().shard(rank);
-        List<LoadPiece> pieces = plan.units().stream().flatMap(u -> LoadPiece.cut(u, shard, shard + 1, pieceBytes,
-                p -> source.type(p.spec()).bytes()).stream()).toList();
-        long bytes = pieces.stream().mapToLong(p -> p.partBytes(shard)).max().orElse(0);
-        try (Arena loadArena = Arena.ofShared()) {
-            List<MemorySegment> buffers = List.of(loadArena.allocate(Math.max(1, bytes), Long.BYTES), loadArena.allocate(Math.max(1, bytes), Long.BYTES));
-            read(pieces, buffers, into, held, shard);
+        try (Arena scratchArena = Arena.ofConfined()) {
+            MemorySegment scratch = scratchArena.allocate(scratchBytes(), Long.BYTES);
+            for (UnitPlan unit : plan.units()) {
+                var rows = new ShardRows(unit, rank, into.parameters().get(unit.index()), held);
+                for (int i = 0; i < unit.parameters().size(); i++) { load(unit.parameters().get(i), i, rows, scratch); }
+            }
         }
     }
 
-    private void read(List<LoadPiece> pieces, List<MemorySegment> buffers, ShardBuffers into, WeightsDigest held, int shard) {
-        try (var reader = new PieceReader(source, pieces, buffers, shard, shard + 1, null)) {
-            for (int i = 0; i < pieces.size(); i++) {
-                LoadPiece piece = pieces.get(i);
-                reader.awaitPiece();
-                MemorySegment part = buffers.get(i % BUFFERS).asSlice(0, piece.partBytes(shard));
-                new ShardRows(piece.unit(), rank, into.parameters().get(piece.unit().index()), held).take(piece, part, source::type);
-                reader.release();
+    /// A chunk, or the longest row.
+    private long scratchBytes() {
+        return Math.max(ShardRows.CHUNK_BYTES, plan.model().parameters().stream().mapToLong(p -> p.rowNumel() * source.type(p).bytes()).max().orElse(0));
+    }
+
+    /// What is f32 already goes straight to its place.
+    private void load(ParameterPlan plan, int parameter, ShardRows into, MemorySegment scratch) {
+        ParameterSpec p = plan.spec();
+        ElementType type = source.type(p);
+        long end = plan.firstRow(rank) + plan.rows(rank);
+        long some = Math.max(1, ShardRows.CHUNK_BYTES / (p.rowNumel() * type.bytes()));
+        for (long row = plan.firstRow(rank); row < end; row += some) {
+            long count = Math.min(some, end - row);
+            if (type == ElementType.F32) {
+                source.readRaw(p, row, count, into.place(parameter, row, count), 0);
+                into.placed(parameter, row, count);
+            } else {
+                source.readRaw(p, row, count, scratch, 0);
+                into.put(parameter, row, count, type, scratch);
             }
         }
     }

@@ -2,9 +2,7 @@ package dev.kintsugi.worker.train;
 
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.schedule.LoadPiece;
-import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import dev.kintsugi.worker.checkpoint.weights.WeightSource;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -18,26 +16,20 @@ final class PieceReader implements AutoCloseable {
     private final WeightSource source;
     private final List<LoadPiece> pieces;
     private final List<MemorySegment> buffers;
-    private final int firstShard;
-    private final int endShard;
     private final WeightsDigest digest;
     private final Semaphore free;
     private final BlockingQueue<Read> read;
     private final Thread thread;
-    private long bytes;
 
     /// A piece is there, or why not.
     private record Read(Throwable failure) {}
 
     /// @param buffers filled in turn
-    /// @param firstShard the parts that are read of each piece, to `endShard`; the buffer begins with this one's
-    /// @param digest gets every row that is read; or null
-    PieceReader(WeightSource source, List<LoadPiece> pieces, List<MemorySegment> buffers, int firstShard, int endShard, WeightsDigest digest) {
+    /// @param digest gets every row that is read
+    PieceReader(WeightSource source, List<LoadPiece> pieces, List<MemorySegment> buffers, WeightsDigest digest) {
         this.source = source;
         this.pieces = pieces;
         this.buffers = buffers;
-        this.firstShard = firstShard;
-        this.endShard = endShard;
         this.digest = digest;
         this.free = new Semaphore(buffers.size());
         this.read = new ArrayBlockingQueue<>(buffers.size() + 1);
@@ -60,34 +52,20 @@ final class PieceReader implements AutoCloseable {
 
     private void readPiece(LoadPiece piece, MemorySegment buffer) {
         long[] offsets = piece.partOffsets();
-        for (int shard = firstShard; shard < endShard; shard++) {
-            long part = offsets[shard] - offsets[firstShard];
+        for (int shard = 0; shard < offsets.length - 1; shard++) {
+            long part = offsets[shard];
             piece.forEach(shard, (parameter, firstRow, rows, offset) -> readRows(piece.unit().parameters().get(parameter).spec(), firstRow, rows,
                     buffer, part + offset));
         }
     }
 
     private void readRows(ParameterSpec p, long firstRow, long rows, MemorySegment buffer, long offset) {
-        ElementType type = source.type(p);
-        long rowBytes = p.rowNumel() * type.bytes();
+        long rowBytes = p.rowNumel() * source.type(p).bytes();
         long some = Math.clamp(CHUNK_BYTES / rowBytes, 1, rows);
         for (long row = 0; row < rows; row += some) {
             long count = Math.min(some, rows - row);
             source.readRaw(p, firstRow + row, count, buffer, offset + row * rowBytes);
-            if (digest != null) { hash(p, type, firstRow + row, count, buffer.asSlice(offset + row * rowBytes, count * rowBytes)); }
-            bytes += count * rowBytes;
-        }
-    }
-
-    private void hash(ParameterSpec p, ElementType type, long firstRow, long rows, MemorySegment raw) {
-        if (type == ElementType.F32 || type == ElementType.BF16) {
-            digest.addRows(p, firstRow, rows, type, raw, 0);
-        } else {
-            try (Arena scratch = Arena.ofConfined()) {
-                MemorySegment f32 = scratch.allocate(rows * p.rowNumel() * Float.BYTES, Float.BYTES);
-                type.toF32(raw, f32);
-                digest.addRows(p, firstRow, rows, ElementType.F32, f32, 0);
-            }
+            digest.addRows(p, firstRow + row, count, buffer.asSlice(offset + row * rowBytes, count * rowBytes));
         }
     }
 
@@ -111,11 +89,6 @@ final class PieceReader implements AutoCloseable {
     /// The buffer used longest may be filled again.
     void release() {
         free.release();
-    }
-
-    /// What has been read so far; after the last piece, all.
-    long bytes() {
-        return bytes;
     }
 
     /// Returns when the thread is gone; the buffers may go then.

@@ -9,15 +9,16 @@ import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
 import dev.kintsugi.worker.memory.ShardBuffers;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 
 /// Puts the first weights into every rank's shards, and proves that all ranks together hold the model that was read.
 ///
-/// They come in pieces of at most [#PIECE_BYTES], unit after unit, through two buffers, so that the next piece is read while this one goes to the
-/// ranks ([WeightsScatter]) or, where each rank reads for itself, is converted ([OwnWeights]). Nothing holds more of the model than that beside its
-/// shards.
+/// Where rank 0 reads ([WeightsScatter]) they come in pieces of at most [#PIECE_BYTES], unit after unit, through two buffers, so that the next piece is
+/// read while this one goes to the ranks; where each rank reads for itself ([OwnWeights]), in smaller ones still. Nothing holds more of the model
+/// than that beside its shards.
 final class StartingWeights {
     /// Of one of the two buffers: large enough for storage to be quick, and little beside a shard.
     private static final long PIECE_BYTES = 16 << 20;
@@ -47,13 +48,15 @@ final class StartingWeights {
     /// @throws WorldException if the ranks hold anything else than was read
     String load(LoadMode mode, WeightSource source, ShardBuffers into) {
         var held = new WeightsDigest();
+        var arrived = new WeightsDigest();
+        WeightsDigest expected = null;
         if (mode == LoadMode.DIRECT) {
             requireSameSource(source);
-            new OwnWeights(plan, group.rank(), source, pieceBytes).load(into, held);
-            return agree(held, null);
+            new OwnWeights(plan, group.rank(), source).load(into, held);
+        } else {
+            expected = new WeightsScatter(plan, group, source, pieceBytes, mode == LoadMode.BROADCAST).load(into, held, arrived);
         }
-        WeightsDigest expected = new WeightsScatter(plan, group, source, pieceBytes, mode == LoadMode.BROADCAST).load(into, held);
-        return agree(held, expected);
+        return agree(held, arrived, expected);
     }
 
     private void requireSameSource(WeightSource source) {
@@ -73,19 +76,26 @@ final class StartingWeights {
     String digest(ShardBuffers state) {
         var mine = new WeightsDigest();
         for (UnitPlan unit : plan.units()) { mine.addShard(unit, group.rank(), state.parameters().get(unit.index())); }
-        return agree(mine, null);
+        return agree(mine, new WeightsDigest(), null);
     }
 
-    private String agree(WeightsDigest mine, WeightsDigest expected) {
-        List<byte[]> parts = group.exchange("parameter digests", mine.toBytes());
+    /// @param arrived of the rows that came to this rank, as they came
+    /// @param expected of all rows as they were read, or null
+    private String agree(WeightsDigest held, WeightsDigest arrived, WeightsDigest expected) {
+        List<byte[]> parts = group.exchange("parameter digests", ByteBuffer.allocate(2 * WeightsDigest.BYTES).put(held.toBytes()).put(arrived.toBytes())
+                .array());
         requireEqualReplicas(parts);
-        var all = new WeightsDigest();
-        parts.subList(0, plan.shardWorldSize()).forEach(all::add);
-        if (expected != null && !expected.toHex().equals(all.toHex())) {
-            throw new WorldException("weights_differ", "the ranks hold other weights than rank 0 has read: digests %s and %s; start the job again"
-                    .formatted(all.toHex(), expected.toHex()));
+        var heldByAll = new WeightsDigest();
+        var arrivedAtAll = new WeightsDigest();
+        for (byte[] part : parts.subList(0, plan.shardWorldSize())) {
+            heldByAll.add(Arrays.copyOf(part, WeightsDigest.BYTES));
+            arrivedAtAll.add(Arrays.copyOfRange(part, WeightsDigest.BYTES, part.length));
         }
-        return all.toHex();
+        if (expected != null && !expected.toHex().equals(arrivedAtAll.toHex())) {
+            throw new WorldException("weights_differ", "other weights have come to the ranks than rank 0 has read: digests %s and %s; start the job again"
+                    .formatted(arrivedAtAll.toHex(), expected.toHex()));
+        }
+        return heldByAll.toHex();
     }
 
     private void requireEqualReplicas(List<byte[]> parts) {

@@ -38,17 +38,18 @@ final class WeightsScatter {
     }
 
     /// @param held gets the rows that this rank has now
-    /// @return of the rows that were read; null but on rank 0
-    WeightsDigest load(ShardBuffers into, WeightsDigest held) {
+    /// @param arrived gets the same rows as they came
+    /// @return of all rows as they were read; null but on rank 0
+    WeightsDigest load(ShardBuffers into, WeightsDigest held, WeightsDigest arrived) {
         agreeOnTypes();
-        List<LoadPiece> pieces = plan.units().stream().flatMap(u -> LoadPiece.cut(u, 0, plan.shardWorldSize(), pieceBytes,
+        List<LoadPiece> pieces = plan.units().stream().flatMap(u -> LoadPiece.cut(u, pieceBytes,
                 p -> types.get(p.spec().name()).bytes()).stream()).toList();
         var buffers = new ArrayList<ScatterBuffer>();
         try {
             long bytes = pieces.stream().mapToLong(p -> p.partOffsets()[plan.shardWorldSize()]).max().orElse(0);
             long partBytes = broadcast ? bytes : pieces.stream().mapToLong(WeightsScatter::largestPart).max().orElse(0);
             for (int i = 0; i < BUFFERS; i++) { buffers.add(group.scatterBuffer("weights-" + i, bytes, partBytes)); }
-            return group.rank() == 0 ? readAndScatter(pieces, buffers, into, held) : receive(pieces, buffers, into, held);
+            return group.rank() == 0 ? readAndScatter(pieces, buffers, into, held, arrived) : receive(pieces, buffers, into, held, arrived);
         } finally {
             buffers.forEach(ScatterBuffer::close);
         }
@@ -68,31 +69,39 @@ final class WeightsScatter {
         for (int i = 0; i < all.length; i++) { types.put(parameters.get(i).name(), ElementType.values()[all[i]]); }
     }
 
-    private WeightsDigest readAndScatter(List<LoadPiece> pieces, List<ScatterBuffer> buffers, ShardBuffers into, WeightsDigest held) {
+    private WeightsDigest readAndScatter(List<LoadPiece> pieces, List<ScatterBuffer> buffers, ShardBuffers into, WeightsDigest held, WeightsDigest arrived) {
         var expected = new WeightsDigest();
-        try (var reader = new PieceReader(source, pieces, buffers.stream().map(ScatterBuffer::segment).toList(), 0, plan.shardWorldSize(), expected)) {
+        try (var reader = new PieceReader(source, pieces, buffers.stream().map(ScatterBuffer::segment).toList(), expected)) {
             for (int i = 0; i < pieces.size(); i++) {
                 reader.awaitPiece();
-                take(pieces.get(i), buffers.get(i % BUFFERS), into, held, i == 0 ? () -> {} : reader::release);
+                take(pieces.get(i), buffers.get(i % BUFFERS), into, held, arrived, i == 0 ? () -> {} : reader::release);
             }
         }
         return expected;
     }
 
-    private WeightsDigest receive(List<LoadPiece> pieces, List<ScatterBuffer> buffers, ShardBuffers into, WeightsDigest held) {
-        for (int i = 0; i < pieces.size(); i++) { take(pieces.get(i), buffers.get(i % BUFFERS), into, held, () -> {}); }
+    private WeightsDigest receive(List<LoadPiece> pieces, List<ScatterBuffer> buffers, ShardBuffers into, WeightsDigest held, WeightsDigest arrived) {
+        for (int i = 0; i < pieces.size(); i++) { take(pieces.get(i), buffers.get(i % BUFFERS), into, held, arrived, () -> {}); }
         return null;
     }
 
     /// @param scattered run once no rank needs the buffer before this one any more
-    private void take(LoadPiece piece, ScatterBuffer buffer, ShardBuffers into, WeightsDigest held, Runnable scattered) {
+    private void take(LoadPiece piece, ScatterBuffer buffer, ShardBuffers into, WeightsDigest held, WeightsDigest arrived,
+            Runnable scattered) {
         UnitPlan unit = piece.unit();
         long[] offsets = piece.partOffsets();
         MemorySegment got = group.scatter(unit, buffer, parts(offsets));
         scattered.run();
         int shard = plan.sharding().shard(group.rank());
         MemorySegment part = broadcast ? got.asSlice(offsets[shard], offsets[shard + 1] - offsets[shard]) : got;
-        new ShardRows(unit, group.rank(), into.parameters().get(unit.index()), held).take(piece, part, p -> types.get(p.name()));
+        var rows = new ShardRows(unit, group.rank(), into.parameters().get(unit.index()), held);
+        piece.forEach(shard, (parameter, firstRow, count, offset) -> {
+            ParameterSpec p = unit.parameters().get(parameter).spec();
+            ElementType type = types.get(p.name());
+            MemorySegment raw = part.asSlice(offset, count * p.rowNumel() * type.bytes());
+            arrived.addRows(p, firstRow, count, raw);
+            rows.put(parameter, firstRow, count, type, raw);
+        });
     }
 
     private Parts parts(long[] offsets) {

@@ -13,8 +13,9 @@ public enum ElementType {
 
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private static final int ARRAY_NUMEL = 8 << 10;     // with what it is made of, in the first two levels of cache
 
     private final int bytes;
 
@@ -34,41 +35,43 @@ public enum ElementType {
         return this == F32 || this == F16 || this == BF16 || this == F64;
     }
 
-    /// The f32 numbers, two in a word, that elements 0 and 1 of a word of four bf16 numbers are.
-    public static long lowerPair(long word) {
-        return (word & 0xffffL) << 16 | (word & 0xffff0000L) << 32;
-    }
-
-    /// Elements 2 and 3.
-    public static long upperPair(long word) {
-        return (word >>> 32 & 0xffffL) << 16 | word & 0xffff000000000000L;
-    }
-
     /// Converts all of `from` to f32 at the start of `to`, rounding F64 to nearest; the other three are exact.
     public void toF32(MemorySegment from, MemorySegment to) {
-        long n = from.byteSize() / bytes;
-        switch (this) {
-            case F32 -> MemorySegment.copy(from, 0, to, 0, from.byteSize());
-            case BF16 -> widen(from, to, n);
-            case F16 -> {
-                for (long i = 0; i < n; i++) { to.set(FLOAT, 4 * i, Float.float16ToFloat(from.get(SHORT, 2 * i))); }
-            }
-            case F64 -> {
-                for (long i = 0; i < n; i++) { to.set(FLOAT, 4 * i, (float) from.get(DOUBLE, 8 * i)); }
-            }
-            case BOOL, U8, I8, F8_E5M2, F8_E4M3, F8_E8M0, I16, U16, I32, U32, I64, U64, C64 ->
-                    throw new AssertionError("not readable: " + this);
+        if (this == F32) {
+            MemorySegment.copy(from, 0, to, 0, from.byteSize());
+            return;
+        }
+        if (!isReadable()) { throw new AssertionError("not readable: " + this); }
+        long numel = from.byteSize() / bytes;
+        var some = new float[(int) Math.min(ARRAY_NUMEL, numel)];
+        for (long at = 0; at < numel; at += some.length) {
+            int n = (int) Math.min(some.length, numel - at);
+            convert(from, at, some, n);
+            MemorySegment.copy(some, 0, to, FLOAT, at * Float.BYTES, n);
         }
     }
 
-    /// Four at a time, by whole words: quick from the first call on, before anything is compiled for vectors.
-    private static void widen(MemorySegment from, MemorySegment to, long n) {
-        long whole = n - n % 4;
-        for (long i = 0; i < whole; i += 4) {
-            long word = from.get(WORD, 2 * i);
-            to.set(WORD, 4 * i, lowerPair(word));
-            to.set(WORD, 4 * i + 8, upperPair(word));
+    /// Through arrays: copies are quick from the first call on, and loops over arrays before they are compiled for vectors, which loops over
+    /// segments are not.
+    private void convert(MemorySegment from, long at, float[] to, int n) {
+        if (this == F64) {
+            for (int i = 0; i < n; i++) { to[i] = (float) from.get(DOUBLE, 8 * (at + i)); }
+            return;
         }
-        for (long i = whole; i < n; i++) { to.set(FLOAT, 4 * i, Float.intBitsToFloat(from.get(SHORT, 2 * i) << 16)); }
+        var halves = new short[n];
+        MemorySegment.copy(from, SHORT, 2 * at, halves, 0, n);
+        if (this == BF16) {
+            widen(halves, to, n);
+        } else {
+            widenF16(halves, to, n);
+        }
+    }
+
+    private static void widen(short[] from, float[] to, int n) {
+        for (int i = 0; i < n; i++) { to[i] = Float.intBitsToFloat(from[i] << 16); }
+    }
+
+    private static void widenF16(short[] from, float[] to, int n) {
+        for (int i = 0; i < n; i++) { to[i] = Float.float16ToFloat(from[i]); }
     }
 }

@@ -154,7 +154,8 @@ class HuggingFaceWeightsTest {
         assertRefused(directory, "model_name=%s: %s is a Python pickle, and reading one runs the code in it, so it is not read; convert it once, where torch "
                 .formatted(directory, pickle));
         assertRefused(pickle, "model_name=%s: %s is a Python pickle".formatted(pickle, pickle));
-        assertThatThrownBy(() -> HuggingFaceWeights.open(directory, model)).hasMessageContaining("save_file({k: v.clone().contiguous() for f in sorted(glob.glob('"
+        assertThatThrownBy(() -> HuggingFaceWeights.open(directory, model)).hasMessageContaining("save_file({k: v.clone().contiguous() for f in "
+                + "sorted(glob.glob('"
                 + directory.resolve(name.startsWith("pytorch") ? "pytorch_model*.bin" : name) + "'))").hasMessageContaining("weights_only=True")
                 .hasMessageContaining("'" + directory.resolve("model.safetensors") + "'");
     }
@@ -178,7 +179,8 @@ class HuggingFaceWeightsTest {
     void shouldRefuseShardFilesThatAreCutByColumnsOrSayNothing() throws Exception {
         Path file = directory.resolve("shard-00001-model-00001-of-00001.safetensors");
         ModelFiles.writeFile(file, List.of(new ModelFiles.Part(FIRST, "F32", List.of(1L, 2L), new byte[8], List.of(0L, 2L))));
-        assertRefused(directory, file + ": tensor '" + FIRST + "' is cut along another dimension than the first (saved_offsets=[0, 2]), which is not read; join");
+        assertRefused(directory, file + ": tensor '" + FIRST + "' is cut along another dimension than the first (saved_offsets=[0, 2]), "
+                + "which is not read; join");
         ModelFiles.writeFile(file, List.of(new ModelFiles.Part(FIRST, "F32", List.of(1L, 2L), new byte[8], null)));
         assertRefused(directory, file + " has no DCP_SHARDING_INFO in its metadata");
         ModelFiles.writeFile(file, List.of(new ModelFiles.Part(FIRST, "F32", List.of(1L, 2L), new byte[8], List.of(0L))));
