@@ -11,8 +11,9 @@ import java.util.List;
 ///
 /// ```
 /// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    D head size
-/// master weights 4P   gradients 4P   moments 8P   checkpoint snapshot 12P (weights and moments, written in the background)
-/// the snapshot only where shards are written: on the first replica
+/// master weights 4P   gradients 4P   moments 8P
+/// checkpoint snapshot SnapshotPool: what a save copies of weights and moments while training goes on; taken for the time of a save, and only
+/// where shards are written, on the first replica
 /// unsharded slots, BufferPlan: one of the size of embedding and head and two of a block (or all blocks, if they stay until backward), in the
 /// compute dtype, but none for units that are used in place; of f32 gradients one of the larger size and one of a block (two if the embedding is tied)
 /// rotary tables 4 T D   step arena: ActivationEstimate
@@ -43,7 +44,7 @@ public final class MemoryEstimator {
         LlamaConfig config = plan.model().config();
         BufferPlan buffers = BufferPlan.of(plan, dtype);
         long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
-        long snapshotBytes = saves && plan.sharding().isFirstReplica(rank) ? 3 * shardBytes : 0;
+        long snapshotBytes = saves && plan.sharding().isFirstReplica(rank) ? SnapshotPool.of(plan.shardNumel(rank)).bytes() : 0;
         return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("gradients", shardBytes),
                 new Item("AdamW moments", 2 * shardBytes),
                 new Item("unsharded units", buffers.totalGatherNumel() * dtype.bytes()),

@@ -4,18 +4,22 @@ import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// Names inside an output directory: `checkpoints/step-00000250/{manifest.json, model/shard-..., optimizer/shard-...}`.
+/// Names inside a checkpoint directory: `step-00000250/{manifest.json, verified.json, model/shard-..., optimizer/shard-...}`, and beside each
+/// shard file its [ChunkDigests].
 ///
 /// The shard names are those of `torch.distributed.checkpoint.HuggingFaceStorageWriter` with `save_distributed=True`: shards are
 /// numbered from 1, so rank r writes shard r+1.
 public final class CheckpointLayout {
     public static final String CHECKPOINTS = "checkpoints";
     public static final String MANIFEST = "manifest.json";
+    /// Beside a manifest: when all of the checkpoint was read back from storage, and by which version.
+    public static final String VERIFIED = "verified.json";
     public static final String MODEL = "model";
     public static final String OPTIMIZER = "optimizer";
 
+    private static final String DIGESTS = ".crc32c";
     private static final Pattern STEP = Pattern.compile("step-(\\d{8,18})");
-    private static final Pattern SHARD = Pattern.compile("shard-(\\d{5,9})-model-00001-of-00001\\.safetensors");
+    private static final Pattern SHARD = Pattern.compile("shard-(\\d{5,9})-model-00001-of-00001\\.safetensors(\\.crc32c)?");
 
     private CheckpointLayout() {}
 
@@ -30,7 +34,7 @@ public final class CheckpointLayout {
         return m.matches() ? OptionalLong.of(Long.parseLong(m.group(1))) : OptionalLong.empty();
     }
 
-    /// The number, from 1, in a shard file's name, if it is one.
+    /// The number, from 1, in the name of a shard file or of its digests, if it is one.
     public static OptionalLong shardNumber(String fileName) {
         Matcher m = SHARD.matcher(fileName);
         return m.matches() ? OptionalLong.of(Long.parseLong(m.group(1))) : OptionalLong.empty();
@@ -44,6 +48,11 @@ public final class CheckpointLayout {
     /// Path of a rank's optimizer state, relative to the checkpoint directory.
     public static String optimizerFile(int rank) {
         return OPTIMIZER + "/" + shardFile(rank);
+    }
+
+    /// The digests of a file's chunks, beside it.
+    public static String digestsOf(String path) {
+        return path + DIGESTS;
     }
 
     private static String shardFile(int rank) {

@@ -19,8 +19,8 @@ import java.util.Map;
 public record Manifest(String kintsugiVersion, TrainingPosition training, int worldSize, List<SavedUnit> units,
         List<SavedFile> files,
         String jobConfigJson, String modelConfigJson) {
-    /// Of the manifest's layout. Readers refuse anything newer.
-    public static final int FORMAT_VERSION = 1;
+    /// Of the manifest's layout. Readers refuse every other: 1 had the SHA-256 of whole files instead of digests of their chunks.
+    public static final int FORMAT_VERSION = 2;
 
     static final int WORLD_SIZE_MAX = 1 << 20;
     private static final Comparator<SavedFile> BY_PATH = Comparator.comparing(SavedFile::path);

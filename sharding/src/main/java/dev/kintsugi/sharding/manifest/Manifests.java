@@ -89,8 +89,9 @@ public final class Manifests {
         }
         long version = root.get("format_version").integer();
         if (version != Manifest.FORMAT_VERSION) {
-            throw new IllegalArgumentException("format_version=%d was written by Kintsugi %s and this one reads format_version=%d"
-                    .formatted(version, root.get("kintsugi_version").text(), Manifest.FORMAT_VERSION));
+            throw new IllegalArgumentException("format_version=%d was written by %s Kintsugi (%s) and this one reads format_version=%d"
+                    .formatted(version, version > Manifest.FORMAT_VERSION ? "a newer" : "an older", root.get("kintsugi_version").text(),
+                            Manifest.FORMAT_VERSION));
         }
     }
 

@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
 /// A file of a checkpoint as the rank that wrote it voted for it.
 ///
 /// @param path relative to the checkpoint directory, with `/`; never leads out of it
-/// @param sha256 lower-case hex, of the whole file
+/// @param sha256 lower-case hex, of the file's [ChunkDigests], which lie beside it
 public record SavedFile(String path, long bytes, String sha256) {
     private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
 

@@ -48,7 +48,8 @@ class ManifestsTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
-            "format_version" : 1 | "format_version" : 2 | format_version=2 was written by Kintsugi 0.1.0 and this one reads format_version=1
+            "format_version" : 2 | "format_version" : 1 | format_version=1 was written by an older Kintsugi (0.1.0) and this one reads format_version=2
+            "format_version" : 2 | "format_version" : 3 | format_version=3 was written by a newer Kintsugi (0.1.0) and this one reads format_version=2
             "kintsugi-checkpoint" | "other" | format is not "kintsugi-checkpoint", so this is no Kintsugi checkpoint
             "step" : 250 | "step" : 2.5 | field training.step=2.5 is not a 64-bit integer
             "step" : 250 | "step" : -1 | training: step=-1 samples_seen=3000 tokens_seen=1048576 microbatches_per_step=12

@@ -10,7 +10,8 @@ final class RankCommand {
     private static final List<String> JVM = List.of("--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED",
             "--add-exports", "java.base/jdk.internal.misc=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:+UseSerialGC",
             "-Xmx512m", "-Xmn8m", "-XX:TrimNativeHeapInterval=3000",       // tensors live off the heap, and garbage dies young
-            "-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,*Loops::*");      // see worker.kernel.cpu.Rows
+            "-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,*Loops::*",      // see worker.kernel.cpu.Rows
+            "-XX:-UseProfiledLoopPredicate");       // such a check failed in every update of AdamW, and its code was made again 400 times
 
     private RankCommand() {}
 

@@ -7,17 +7,16 @@ import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.reshard.ReshardPlan;
 import dev.kintsugi.sharding.reshard.RowPiece;
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 
 /// Loads a rank's shard from a checkpoint of any world size.
 ///
-/// A rank verifies, whole, each file that it reads anything from, and no other: with N ranks saved and M resuming that is about N/M
-/// files, and one or two when M > N. The pages it then copies rows from are the ones it has digested.
+/// A rank reads, of the files that hold any of its rows, just the chunks that cover them, and checks each before it uses a byte of it: with N ranks
+/// saved and M resuming, all ranks together read every chunk once, and those at their borders twice. Beside the shards it holds one small buffer.
 public final class CheckpointReader {
     private final CheckpointDirectory checkpoint;
 
@@ -26,13 +25,8 @@ public final class CheckpointReader {
     }
 
     /// @throws CallerException if `dir` is not a committed checkpoint: a directory without a manifest does not exist
-    public static CheckpointReader open(Path dir) {
+    public static CheckpointReader open(StoragePath dir) {
         return new CheckpointReader(CheckpointDirectory.open(dir));
-    }
-
-    /// See [CheckpointDirectory#newest].
-    public static Optional<Path> newest(Path outputDir) {
-        return CheckpointDirectory.newest(outputDir);
     }
 
     public Manifest manifest() {
@@ -46,7 +40,7 @@ public final class CheckpointReader {
     /// Fills all three kinds of buffers. After an exception their content is undefined.
     ///
     /// @throws CallerException if the checkpoint is of another model
-    /// @throws CorruptShardException if a file is missing or altered
+    /// @throws CorruptShardException if a file is missing, or altered in what was read
     public void restore(ShardBuffers into) {
         ReshardPlan reshard;
         try {
@@ -55,18 +49,22 @@ public final class CheckpointReader {
             throw new CallerException("%s: %s; resume with the model that it was saved from"
                     .formatted(checkpoint.path(), e.getMessage()), e);
         }
-        for (int savedRank : reshard.savedRanks(into.rank())) {
-            try (MappedShard model = MappedShard.model(checkpoint, savedRank)) {
-                restore(reshard, savedRank, into, model, into.parameters(), "", "");
-            }
-            try (MappedShard optimizer = MappedShard.optimizer(checkpoint, savedRank)) {
-                restore(reshard, savedRank, into, optimizer, into.expAvg(), "state.", ".exp_avg");
-                restore(reshard, savedRank, into, optimizer, into.expAvgSq(), "state.", ".exp_avg_sq");
-            }
+        try (var buffer = new ChunkBuffer(checkpoint.path())) {
+            for (int savedRank : reshard.savedRanks(into.rank())) { restore(reshard, savedRank, into, buffer); }
         }
     }
 
-    private static void restore(ReshardPlan reshard, int savedRank, ShardBuffers into, MappedShard from, List<MemorySegment> buffers,
+    private void restore(ReshardPlan reshard, int savedRank, ShardBuffers into, ChunkBuffer buffer) {
+        try (CheckedShard model = CheckedShard.model(checkpoint, savedRank, buffer)) {
+            restore(reshard, savedRank, into, model, into.parameters(), "", "");
+        }
+        try (CheckedShard optimizer = CheckedShard.optimizer(checkpoint, savedRank, buffer)) {
+            restore(reshard, savedRank, into, optimizer, into.expAvg(), "state.", ".exp_avg");
+            restore(reshard, savedRank, into, optimizer, into.expAvgSq(), "state.", ".exp_avg_sq");
+        }
+    }
+
+    private static void restore(ReshardPlan reshard, int savedRank, ShardBuffers into, CheckedShard from, List<MemorySegment> buffers,
             String prefix, String suffix) {
         for (UnitPlan unit : into.plan().units()) {
             List<RowShard> rowShards = unit.rowShards(into.rank());
@@ -74,9 +72,8 @@ public final class CheckpointReader {
                 ParameterPlan p = unit.parameters().get(i);
                 for (RowPiece piece : reshard.pieces(p, into.rank())) {
                     if (piece.savedRank() != savedRank) { continue; }
-                    MemorySegment rows = from.rows(prefix + p.spec().name() + suffix, piece.savedRow(), piece.rows());
                     long offset = rowShards.get(i).shardOffset() + piece.row() * rowShards.get(i).rowNumel();
-                    MemorySegment.copy(rows, 0, buffers.get(unit.index()), offset * Float.BYTES, rows.byteSize());
+                    from.read(prefix + p.spec().name() + suffix, piece.savedRow(), piece.rows(), buffers.get(unit.index()), offset * Float.BYTES);
                 }
             }
         }

@@ -1,7 +1,6 @@
 package dev.kintsugi.worker.checkpoint;
 
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
-import dev.kintsugi.sharding.manifest.Manifest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -10,9 +9,10 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import java.util.function.LongConsumer;
 
-/// Recomputes every digest of a checkpoint and holds every header against the manifest.
+/// Reads a checkpoint whole: checks the digest of every chunk, and holds every header against the manifest.
 public final class CheckpointVerifier {
     private CheckpointVerifier() {}
 
@@ -25,26 +25,28 @@ public final class CheckpointVerifier {
             var results = new ArrayList<Future<String>>();
             for (int rank = 0; rank < checkpoint.manifest().worldSize(); rank++) {
                 int r = rank;
-                results.add(executor.submit(check(checkpoint, CheckpointLayout.modelFile(r), () -> MappedShard.model(checkpoint, r), done,
-                        onBytes)));
+                results.add(executor.submit(check(checkpoint, CheckpointLayout.modelFile(r), b -> CheckedShard.model(checkpoint, r, b), done, onBytes)));
                 results.add(executor
-                        .submit(check(checkpoint, CheckpointLayout.optimizerFile(r), () -> MappedShard.optimizer(checkpoint, r), done,
-                                onBytes)));
+                        .submit(check(checkpoint, CheckpointLayout.optimizerFile(r), b -> CheckedShard.optimizer(checkpoint, r, b), done, onBytes)));
             }
             return sentences(results);
         }
     }
 
-    private static Callable<String> check(CheckpointDirectory checkpoint, String path, Callable<MappedShard> open, AtomicLong done,
+    private static Callable<String> check(CheckpointDirectory checkpoint, String path, Function<ChunkBuffer, CheckedShard> open, AtomicLong done,
             LongConsumer onBytes) {
-        Manifest manifest = checkpoint.manifest();
+        long bytes = checkpoint.manifest().file(path).bytes();
         return () -> {
-            try (MappedShard _ = open.call()) {
+            var checked = new AtomicLong();
+            try (var buffer = new ChunkBuffer(checkpoint.path()); CheckedShard shard = open.apply(buffer)) {
+                shard.checkAll(n -> {
+                    checked.addAndGet(n);
+                    onBytes.accept(done.addAndGet(n));
+                });
                 return "";
             } catch (CorruptShardException e) {
+                onBytes.accept(done.addAndGet(bytes - checked.get()));      // what is left of a bad file is done with, too
                 return e.getMessage();
-            } finally {
-                onBytes.accept(done.addAndGet(manifest.file(path).bytes()));
             }
         };
     }

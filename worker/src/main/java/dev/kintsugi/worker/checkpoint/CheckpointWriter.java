@@ -2,128 +2,152 @@ package dev.kintsugi.worker.checkpoint;
 
 import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.proto.v1.TrainingState;
+import dev.kintsugi.sharding.estimate.SnapshotPool;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.plan.ShardPlan;
-import dev.kintsugi.storage.StorageReason;
+import dev.kintsugi.storage.Storage;
+import dev.kintsugi.storage.StoragePath;
+import dev.kintsugi.storage.Storages;
 import dev.kintsugi.worker.memory.ShardBuffers;
-import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
-import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/// Saves one rank's shard while training goes on. One for the life of a rank.
+/// Saves one rank's shard while training goes on. One for the life of a rank; every method is the training thread's, but where it says otherwise.
 ///
-/// [#save] copies the shard into a buffer of its own and returns; a thread writes that buffer to `step-.../model` and
-/// `step-.../optimizer`, syncs, and votes. What went wrong becomes the vote's `failure`, never an exception in training.
+/// [#save] begins and returns. From then on the training thread announces each unit before it updates it, with [#beforeUpdate], so that the files have
+/// the state of the moment of saving. What went wrong becomes the vote's `failure`, never an exception in training.
 public final class CheckpointWriter implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(CheckpointWriter.class);
-
-    private final Path outputDir;
+    private final Storage storage;
+    private final StoragePath checkpointDir;
     private final ShardPlan plan;
     private final int rank;
-    private final Arena arena = Arena.ofShared();      // filled by the training thread, read by the writing thread
-    private MemorySegment snapshot;                     // from the first save on
-    private final AtomicBoolean inFlight = new AtomicBoolean();
-    private volatile Thread writing;
+    private final boolean checkSpace;
+    private final StatePieces pieces;
+    private final ExecutorService background;   // for what follows a save: reading back, removing
+    private SnapshotPool pool;
+    private volatile ShardSave last;            // null before the first
+    private volatile long allocatedBytes;
 
-    public CheckpointWriter(Path outputDir, ShardPlan plan, int rank) {
-        this.outputDir = outputDir;
+    /// @param checkpointDir where `step-...` directories go
+    /// @param checkSpace whether a save is given up when free space is too little for it
+    public CheckpointWriter(StoragePath checkpointDir, ShardPlan plan, int rank, boolean checkSpace) {
+        this(Storages.of(checkpointDir), checkpointDir, plan, rank, checkSpace, SnapshotPool.of(plan.shardNumel(rank)));
+    }
+
+    /// @param pool what the first save may take
+    CheckpointWriter(Storage storage, StoragePath checkpointDir, ShardPlan plan, int rank, boolean checkSpace, SnapshotPool pool) {
+        this.storage = storage;
+        this.checkpointDir = checkpointDir;
         this.plan = plan;
         this.rank = rank;
+        this.checkSpace = checkSpace;
+        this.pool = pool;
+        this.background = Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("checkpoint-after-" + rank).factory());
+        this.pieces = StatePieces.of(plan, rank, Math.max(1, pool.pieceBytes()));
     }
 
-    /// What the writer keeps allocated from the first save on: the rank's weights and both moments, in f32; nothing on a rank that does not
-    /// write.
+    /// The most that a save's pool has held so far; nothing on a rank that does not write. From any thread.
     public long allocatedBytes() {
-        return snapshot == null ? 0 : snapshotBytes();
+        ShardSave save = last;
+        return Math.max(allocatedBytes, save == null ? 0 : save.allocatedBytes());
     }
 
-    private long snapshotBytes() {
-        return 3 * Float.BYTES * plan.shardNumel(rank);
+    /// Whether this rank writes files: where there are several copies of the model only the first one's ranks do.
+    public boolean writes() {
+        return plan.sharding().isFirstReplica(rank);
     }
 
-    /// Snapshots `state` and begins to write it as the checkpoint of `training.step`. Where there are several copies of the model only the first
-    /// one's ranks write; the others vote at once, with no file.
+    /// Begins to save `state` as the checkpoint of `training.step`. A rank that does not write votes at once, with no file.
     ///
-    /// @param onVote called once, from the writing thread if there is one, when the files are on storage or could not be put there
-    /// @return false, and nothing else happens, while the save before is still in flight (until its `onVote` returned)
+    /// @param onVote called at most once, from any thread, when the files are on storage or could not be put there
+    /// @return false, and nothing else happens, while the save before is still being written
     public boolean save(ShardBuffers state, TrainingState training, Consumer<CheckpointVote> onVote) {
         if (!state.plan().sharding().equals(plan.sharding()) || state.rank() != rank) {
             throw new IllegalArgumentException("shard buffers of rank %d of %d; this writer is for rank %d of %d".formatted(state.rank(),
                     state.plan().worldSize(), rank, plan.worldSize()));
         }
-        if (!plan.sharding().isFirstReplica(rank)) {
+        if (!writes()) {
             onVote.accept(CheckpointVote.newBuilder().setStep(training.getStep()).setState(training).build());
             return true;
         }
-        if (!inFlight.compareAndSet(false, true)) { return false; }
-        if (snapshot == null) { snapshot = arena.allocate(Math.max(64, snapshotBytes()), 64); }
-        copy(state);
-        writing = Thread.ofPlatform().daemon().name("checkpoint-writer-" + rank).start(() -> writeAndVote(training, onVote));
+        if (!isIdle()) { return false; }
+        if (last != null && last.poolExhausted()) { pool = pool.doubled(); }
+        allocatedBytes = allocatedBytes();
+        var files = new ShardFileWriter(storage, dir(training.getStep()), plan, rank, checkSpace);
+        last = new ShardSave(training, files, pieces, state, pool, onVote);
+        last.start();
         return true;
     }
 
-    /// Weights of all units, then first moments of all units, then second moments: the order of [ShardTensors].
-    private void copy(ShardBuffers state) {
-        long offset = 0;
-        for (List<MemorySegment> kind : List.of(state.parameters(), state.expAvg(), state.expAvgSq())) {
-            for (int unit = 0; unit < plan.units().size(); unit++) {
-                long bytes = plan.units().get(unit).shardNumel(rank) * Float.BYTES;
-                MemorySegment.copy(kind.get(unit), 0, snapshot, offset, bytes);
-                offset += bytes;
-            }
-        }
+    /// A unit's weights and moments are about to change.
+    public void beforeUpdate(int unit) {
+        if (!isIdle()) { last.beforeUpdate(unit); }
     }
 
-    private void writeAndVote(TrainingState training, Consumer<CheckpointVote> onVote) {
+    /// Whether nothing is being written. From any thread.
+    public boolean isIdle() {
+        return last == null || last.isDone();
+    }
+
+    /// The save of `step` was given up: stops writing it, and removes what was written of it. Returns at once; from any thread.
+    public void abandon(long step) {
+        ShardSave save = last;
+        if (save == null || save.step() != step) { return; }
+        save.cancel();
+        later(save::removeFilesWhenDone);
+    }
+
+    /// Reads this rank's files of the checkpoint of `step` back from the medium. Returns at once; from any thread.
+    ///
+    /// @param onResult what is wrong with them, empty when nothing is; from a thread of the writer's own; not called on a rank that does not write
+    public void verify(long step, Consumer<String> onResult) {
+        ShardSave save = last;
+        if (save == null || save.step() != step) { return; }
+        later(() -> onResult.accept(save.readBack()));
+    }
+
+    private void later(Runnable work) {
         try {
-            onVote.accept(write(training));
-        } catch (RuntimeException e) {
-            log.warn("the vote for checkpoint step {} could not be cast", training.getStep(), e);
-        } finally {
-            inFlight.set(false);        // pairs with compareAndSet in save: the snapshot may be overwritten
+            background.execute(work);
+        } catch (RejectedExecutionException e) {
+            // Closed: the rank ends, and whatever its files need is done by those that come after it.
+            assert background.isShutdown();
         }
     }
 
-    private CheckpointVote write(TrainingState training) {
-        var vote = CheckpointVote.newBuilder().setStep(training.getStep()).setState(training);
-        Path dir = outputDir.resolve(CheckpointLayout.CHECKPOINTS).resolve(CheckpointLayout.stepDirectory(training.getStep()));
-        try {
-            return vote.addAllFiles(new ShardFileWriter(dir, plan, rank).write(snapshot)).build();
-        } catch (IOException e) {
-            return vote.setFailure("rank %d could not write checkpoint %s (%s); free space or permit writing there"
-                    .formatted(rank, dir, StorageReason.of(e))).build();
-        } catch (RuntimeException | Error e) {
-            log.error("checkpoint step {}", training.getStep(), e);
-            return vote.setFailure(("rank %d could not write checkpoint %s because of a defect in Kintsugi (%s); "
-                    + "report it with the rank's log").formatted(rank, dir, e)).build();
-        }
+    private StoragePath dir(long step) {
+        return checkpointDir.resolve(CheckpointLayout.stepDirectory(step));
     }
 
-    /// Returns when no save is in flight.
+    /// Returns when nothing is being written, removed or read back. From any thread.
     public void awaitIdle() throws InterruptedException {
-        Thread t = writing;
-        if (t != null) { t.join(); }
+        if (last != null) { last.join(); }
+        try {
+            background.submit(() -> {}).get();      // the last of what was asked for until now
+        } catch (ExecutionException e) {
+            throw new AssertionError(e.getCause());
+        }
     }
 
-    /// Waits for a save in flight, since it reads the snapshot.
+    /// Gives up a save that is still being written. Waits only for what reads the state: storage may stand still.
     @Override
     public void close() {
+        background.shutdown();
+        ShardSave save = last;
+        if (save == null) { return; }
+        save.cancel();
         boolean interrupted = false;
         while (true) {
             try {
-                awaitIdle();
+                save.joinTaking();
                 break;
             } catch (InterruptedException e) {
                 interrupted = true;
             }
         }
-        arena.close();
         if (interrupted) { Thread.currentThread().interrupt(); }
     }
 }

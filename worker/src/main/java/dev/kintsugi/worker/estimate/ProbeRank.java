@@ -96,7 +96,7 @@ final class ProbeRank implements AutoCloseable {
         clock.enter(Phase.NORM);
         double squared = norm.squared(plan, group.rank(), tensors.gradients()).toDouble();
         clock.enter(Phase.OPTIMIZER);
-        optimizer.update(tensors.state(), tensors.gradients(), step, 1e-4, GradientNorm.clipCoefficient(Math.sqrt(squared), 1));
+        optimizer.update(tensors.state(), tensors.gradients(), step, 1e-4, GradientNorm.clipCoefficient(Math.sqrt(squared), 1), _ -> {});
         clock.end();
         var byPhase = new EnumMap<StepPhase, Double>(StepPhase.class);
         for (StepPhase p : StepPhase.values()) { byPhase.put(p, clock.seconds(Phase.valueOf(p.name()))); }

@@ -6,9 +6,10 @@ import java.util.Map;
 
 /// Where a step's time goes on this rank, wall clock. One phase runs at a time; entering one ends the one before. One thread.
 public final class PhaseClock {
-    /// The waits are those for other ranks; gather and scatter are this rank's own work on its rows.
+    /// The waits are those for other ranks; gather and scatter are this rank's own work on its rows. Checkpoint is what saving takes from this thread:
+    /// to begin a snapshot, and to copy what the update would change before it was copied elsewhere.
     public enum Phase {
-        DATA, GATHER, GATHER_WAIT, FORWARD, LOSS, BACKWARD, SCATTER, SCATTER_WAIT, NORM, OPTIMIZER;
+        DATA, GATHER, GATHER_WAIT, FORWARD, LOSS, BACKWARD, SCATTER, SCATTER_WAIT, NORM, OPTIMIZER, CHECKPOINT;
 
         /// As metrics have it.
         public String key() {

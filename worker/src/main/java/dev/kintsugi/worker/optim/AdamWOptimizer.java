@@ -9,6 +9,7 @@ import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.IntConsumer;
 
 /// AdamW with decoupled weight decay (Loshchilov and Hutter 2019) over a rank's own shards: nothing crosses ranks here.
 public final class AdamWOptimizer {
@@ -26,10 +27,13 @@ public final class AdamWOptimizer {
     /// @param gradients one segment a unit, f32, laid out like the shards
     /// @param update counts from 1: the exponent of the bias corrections
     /// @param gradScale the clipping coefficient
-    public void update(ShardBuffers state, List<MemorySegment> gradients, long update, double learningRate, double gradScale) {
+    /// @param beforeUnit hears the index of each unit before its weights and moments change: nothing else ever changes them
+    public void update(ShardBuffers state, List<MemorySegment> gradients, long update, double learningRate, double gradScale,
+            IntConsumer beforeUnit) {
         double biasCorrection1 = 1 - StrictMath.pow(settings.beta1, update);
         double biasCorrection2 = 1 - StrictMath.pow(settings.beta2, update);
         for (UnitPlan unit : state.plan().units()) {
+            beforeUnit.accept(unit.index());
             List<RowShard> shards = unit.rowShards(state.rank());
             for (int i = 0; i < shards.size(); i++) {
                 RowShard shard = shards.get(i);

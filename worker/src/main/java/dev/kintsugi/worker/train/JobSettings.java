@@ -2,7 +2,9 @@ package dev.kintsugi.worker.train;
 
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.LearningRateSchedule;
 import java.nio.file.Path;
@@ -72,7 +74,14 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
         return !spec.getSaveStrategy().equals("no");
     }
 
-    boolean saveDueAfter(long step, long maxSteps) {
-        return saves() && (step == maxSteps || spec.getSaveSteps() > 0 && step % spec.getSaveSteps() == 0);
+    /// Not counting the end, where there is always one.
+    boolean saveDueAfter(long step) {
+        return saves() && spec.getSaveSteps() > 0 && step % spec.getSaveSteps() == 0;
+    }
+
+    /// Where checkpoints go; all ranks reach it.
+    StoragePath checkpointDir() {
+        if (!spec.getCheckpointDir().isEmpty()) { return StoragePath.of(spec.getCheckpointDir()); }
+        return StoragePath.of(outputDir().resolve(CheckpointLayout.CHECKPOINTS));
     }
 }

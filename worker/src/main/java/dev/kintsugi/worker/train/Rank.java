@@ -17,6 +17,7 @@ import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
 import dev.kintsugi.sharding.plan.Sharding;
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.checkpoint.CheckpointReader;
 import dev.kintsugi.worker.checkpoint.CheckpointWriter;
 import dev.kintsugi.worker.checkpoint.weights.FreshWeights;
@@ -164,8 +165,8 @@ final class Rank implements CoordinatorLink.Pulse {
                 StepArena arena = StepArena.ofBytes(stepBytes);
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), stepsDone) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
-                CheckpointWriter writer = new CheckpointWriter(settings.outputDir(), plan, arguments.rank());
-                Checkpoints saves = new Checkpoints(writer, group, link)) {
+                CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), !settings.spec().getIgnoreDiskCheck());
+                Checkpoints saves = new Checkpoints(writer, link::send)) {
             checkpoints = saves;
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var model = new Llama(config, settings.length(), dtype, tables);
@@ -204,7 +205,7 @@ final class Rank implements CoordinatorLink.Pulse {
         doing = "loading weights";
         var starting = new StartingWeights(plan, group);
         if (assignment.hasResume()) {
-            CheckpointReader reader = CheckpointReader.open(Path.of(assignment.getResume().getDirectory()));
+            CheckpointReader reader = CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory()));
             requireSameData(reader.training().getDatasetDigest(), data);
             reader.restore(tensors.state());
             return starting.digest(tensors.state());

@@ -20,6 +20,7 @@ import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
 import dev.kintsugi.worker.optim.LearningRateSchedule;
 import java.nio.ByteBuffer;
+import java.util.function.IntConsumer;
 
 /// Steps from the resume point to the end. One thread; everything that crosses ranks goes through the group.
 final class TrainingLoop {
@@ -39,6 +40,7 @@ final class TrainingLoop {
     private final StepAccounting accounting;
     private final PhaseClock clock;
     private final long maxSteps;
+    private final IntConsumer beforeUnit = this::beforeUnit;
     private volatile long step;
 
     /// What a step has to say of all ranks together.
@@ -74,17 +76,13 @@ final class TrainingLoop {
         return maxSteps;
     }
 
-    /// Returns when the last step's checkpoint is committed.
+    /// Returns when the last step's checkpoint is committed, and read back.
     void run(long stepsDone) throws InterruptedException {
-        boolean saveDue = false;
         for (step = stepsDone; step < maxSteps;) {
             group.enterStep(step + 1);
             oneStep(step);
-            step++;
-            saveDue |= settings.saveDueAfter(step, maxSteps);
-            if (saveDue && (step < maxSteps || lastSaveDecided())) { saveDue = !checkpoints.trySave(tensors.state(), trainingState()); }
         }
-        awaitLastCheckpoint();
+        if (step > stepsDone && settings.saves()) { saveLast(); }
     }
 
     private void oneStep(long stepsDone) {
@@ -96,9 +94,21 @@ final class TrainingLoop {
         double learningRate = schedule.at(stepsDone);
         double clip = GradientNorm.clipCoefficient(totals.gradNorm, settings.spec().getMaxGradNorm());
         clock.enter(Phase.OPTIMIZER);
-        optimizer.update(tensors.state(), tensors.gradients(), stepsDone + 1, learningRate, clip);
+        optimizer.update(tensors.state(), tensors.gradients(), stepsDone + 1, learningRate, clip, beforeUnit);
+        step = stepsDone + 1;
+        if (settings.saveDueAfter(step) && step < maxSteps) {
+            clock.enter(Phase.CHECKPOINT);
+            checkpoints.save(tensors.state(), trainingState());
+        }
         clock.end();
-        if (metrics != null) { report(stepsDone + 1, loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
+        if (metrics != null) { report(step, loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
+    }
+
+    private void beforeUnit(int unit) {
+        if (!checkpoints.isSnapshotOpen()) { return; }
+        clock.enter(Phase.CHECKPOINT);
+        checkpoints.beforeUpdate(unit);
+        clock.enter(Phase.OPTIMIZER);
     }
 
     /// Rank r computes micro-batches r, r + N, r + 2N ...: together with the reduce-scatter's rank order that is 0, 1, 2 ... M - 1.
@@ -146,15 +156,12 @@ final class TrainingLoop {
                 .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest()).build();
     }
 
-    /// The last step has no next one to put a save off to.
-    private boolean lastSaveDecided() throws InterruptedException {
+    /// There is no later one to make up for it, so it waits for the save before it, and then for its own.
+    private void saveLast() throws InterruptedException {
         checkpoints.awaitDecision(decisionTimeoutMs());
-        group.barrier("last save");
-        return true;
-    }
-
-    private void awaitLastCheckpoint() throws InterruptedException {
+        checkpoints.save(tensors.state(), trainingState());
         String failure = checkpoints.awaitDecision(decisionTimeoutMs());
+        if (failure == null) { failure = checkpoints.awaitVerified(decisionTimeoutMs()); }
         if (failure != null) { throw new WorldException("storage", "the last checkpoint, of step %d, was not saved: %s".formatted(step, failure)); }
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.Sharding;
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -27,7 +28,7 @@ class CheckpointReshardPropertyTest {
     void shouldRestoreEveryBitOnAnyWorldSize(int savedWorldSize) throws Exception {
         long seed = Long.getLong("test.seed", 100 + savedWorldSize);
         SavedModel model = SavedModel.random(seed);
-        CheckpointReader reader = CheckpointReader.open(model.save(outputDir, savedWorldSize, 250));
+        CheckpointReader reader = CheckpointReader.open(StoragePath.of(model.save(outputDir, savedWorldSize, 250)));
         assertThat(reader.training()).isEqualTo(SavedModel.training(250));
         for (int worldSize : RESUMED) { assertRestored(model, reader, Sharding.fullShard(worldSize)); }
     }
@@ -42,10 +43,10 @@ class CheckpointReshardPropertyTest {
     void shouldRestoreEveryBitUnderAnyStrategy(Sharding saved) throws Exception {
         SavedModel model = SavedModel.random(Long.getLong("test.seed", 11));
         Path directory = model.save(outputDir, saved, 250);
-        try (Stream<Path> shards = Files.list(directory.resolve("model"))) {
-            assertThat(shards).as("one copy is written").hasSize(saved.shardWorldSize());
+        try (Stream<Path> files = Files.list(directory.resolve("model"))) {
+            assertThat(files.filter(f -> f.toString().endsWith(".safetensors"))).as("one copy is written").hasSize(saved.shardWorldSize());
         }
-        CheckpointReader reader = CheckpointReader.open(directory);
+        CheckpointReader reader = CheckpointReader.open(StoragePath.of(directory));
         for (Sharding resumed : strategies()) { assertRestored(model, reader, resumed); }
     }
 

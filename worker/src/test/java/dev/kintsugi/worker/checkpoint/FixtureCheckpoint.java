@@ -10,6 +10,7 @@ import dev.kintsugi.sharding.manifest.Manifests;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.checkpoint.weights.HuggingFaceWeights;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.Arena;
@@ -47,7 +48,7 @@ public final class FixtureCheckpoint {
     private static List<ShardFile> save(HuggingFaceWeights weights, ShardPlan plan, int rank, Path outputDir, long step)
             throws Exception {
         var vote = new AtomicReference<CheckpointVote>();
-        try (Arena arena = Arena.ofShared(); var writer = new CheckpointWriter(outputDir, plan, rank)) {
+        try (Arena arena = Arena.ofShared(); var writer = new CheckpointWriter(StoragePath.of(outputDir.resolve("checkpoints")), plan, rank, true)) {
             List<MemorySegment> shards = plan.units().stream().map(u -> shard(weights, u, rank, arena)).toList();
             List<MemorySegment> zeros = shards.stream().map(s -> arena.allocate(s.byteSize())).toList();
             writer.save(new ShardBuffers(plan, rank, shards, shards, zeros), SavedModel.training(step), vote::set);

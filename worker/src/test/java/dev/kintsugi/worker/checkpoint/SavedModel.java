@@ -15,6 +15,7 @@ import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -47,6 +48,16 @@ public record SavedModel(ModelSpec model, long seed) {
             units.add(new UnitSpec("u" + u, UnitSpec.Kind.BLOCK, parameters));
         }
         return new SavedModel(new ModelSpec(llama().model.config(), units), seed);
+    }
+
+    /// Units of one parameter of `numel` elements, in rows of 100.
+    public static SavedModel wide(int units, long numel) {
+        var all = new ArrayList<UnitSpec>();
+        for (int u = 0; u < units; u++) {
+            all.add(new UnitSpec("u" + u, UnitSpec.Kind.BLOCK,
+                    List.of(new ParameterSpec("u%d.p".formatted(u), List.of(numel / 100, 100L), new InitRule.Normal(0.02), true))));
+        }
+        return new SavedModel(new ModelSpec(llama().model.config(), all), 9);
     }
 
     public static SavedModel llama() {
@@ -110,8 +121,9 @@ public record SavedModel(ModelSpec model, long seed) {
 
     public CheckpointVote saveRank(Path outputDir, ShardPlan plan, int rank, TrainingState training) throws InterruptedException {
         var vote = new AtomicReference<CheckpointVote>();
-        try (var writer = new CheckpointWriter(outputDir, plan, rank)) {
+        try (var writer = new CheckpointWriter(StoragePath.of(outputDir.resolve("checkpoints")), plan, rank, true)) {
             if (!writer.save(filled(plan, rank), training, vote::set)) { throw new AssertionError("refused"); }
+            writer.awaitIdle();
         }
         return vote.get();
     }

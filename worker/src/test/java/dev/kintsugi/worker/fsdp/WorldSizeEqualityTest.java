@@ -131,7 +131,7 @@ class WorldSizeEqualityTest {
             squares.add(ExactSum.read(buffer));
         }
         double gradNorm = Math.sqrt(squares.toDouble());
-        optimizer.update(tensors.state(), tensors.gradients(), step + 1, 1e-2, GradientNorm.clipCoefficient(gradNorm, 1));
+        optimizer.update(tensors.state(), tensors.gradients(), step + 1, 1e-2, GradientNorm.clipCoefficient(gradNorm, 1), _ -> {});
         return List.of(Double.doubleToRawLongBits(losses.toDouble()), Double.doubleToRawLongBits(gradNorm));
     }
 

@@ -48,7 +48,7 @@ final class OneRank {
         for (int[] microbatch : ids) { loss += model.run(arena, microbatch, B, T, 1 / predicted, ActivationCheckpointing.NONE); }
         copy(model.gradients, gradients, true);
         double gradNorm = Math.sqrt(norm.squared(model.plan, 0, gradients).toDouble());
-        optimizer.update(state, gradients, ++updates, learningRate, GradientNorm.clipCoefficient(gradNorm, maxNorm));
+        optimizer.update(state, gradients, ++updates, learningRate, GradientNorm.clipCoefficient(gradNorm, maxNorm), _ -> {});
         copy(model.weights, state.parameters(), false);
         return new Result(loss / predicted, gradNorm);
     }

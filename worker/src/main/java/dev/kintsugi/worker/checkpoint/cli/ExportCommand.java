@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.checkpoint.cli;
 
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
 import dev.kintsugi.worker.checkpoint.export.CheckpointExport;
 import java.io.PrintWriter;
@@ -44,7 +45,7 @@ final class ExportCommand implements Callable<Integer> {
     public Integer call() {
         PrintWriter err = spec.commandLine().getErr();
         long maxBytes = ByteSize.parse(maxShardSize, "max_shard_size");
-        CheckpointDirectory checkpoint = CheckpointDirectory.find(dir);
+        CheckpointDirectory checkpoint = CheckpointDirectory.find(StoragePath.of(dir));
         Optional<Path> tokenizerPath = tokenizer != null ? Optional.of(tokenizer) : tokenizerOfJob(checkpoint);
         try (var progress = new ProgressLine(err)) {
             CheckpointExport.export(checkpoint, tokenizerPath, outputDir, maxBytes, progress::show);

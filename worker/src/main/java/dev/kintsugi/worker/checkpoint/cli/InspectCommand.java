@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.checkpoint.cli;
 
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -29,7 +30,7 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        var report = new InspectReport(CheckpointDirectory.find(dir));
+        var report = new InspectReport(CheckpointDirectory.find(StoragePath.of(dir)));
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(report.json());

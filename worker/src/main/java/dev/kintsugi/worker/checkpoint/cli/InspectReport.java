@@ -6,10 +6,12 @@ import dev.kintsugi.sharding.manifest.SavedFile;
 import dev.kintsugi.sharding.manifest.SavedParameter;
 import dev.kintsugi.sharding.manifest.SavedUnit;
 import dev.kintsugi.sharding.manifest.TrainingPosition;
+import dev.kintsugi.storage.StorageReason;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
-import java.nio.file.Path;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.stream.Collectors;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
@@ -23,7 +25,7 @@ record InspectReport(CheckpointDirectory checkpoint) {
         Manifest m = checkpoint.manifest();
         TrainingPosition t = m.training();
         var lines = new ArrayList<String>();
-        lines.add("checkpoint  " + checkpoint.path().toAbsolutePath().normalize());
+        lines.add("checkpoint  " + checkpoint.path());
         lines.add("step        %,d; %,d samples and %,d tokens seen; seed %d"
                 .formatted(t.step(), t.samplesSeen(), t.tokensSeen(), t.seed()));
         lines.add("written by  Kintsugi %s, %d shard%s, %d micro-batches a step".formatted(m.kintsugiVersion(), m.worldSize(),
@@ -68,16 +70,19 @@ record InspectReport(CheckpointDirectory checkpoint) {
 
     /// Sizes only: `verify` is what reads the files.
     private String onStorage(SavedFile f) {
-        Path path = checkpoint.path().resolve(f.path());
-        long bytes = path.toFile().length();
-        if (!path.toFile().isFile()) { return "missing"; }
-        return bytes == f.bytes() ? "yes" : "other size: " + ByteSize.format(bytes);
+        try {
+            OptionalLong bytes = checkpoint.storage().size(checkpoint.path().resolve(f.path()));
+            if (bytes.isEmpty()) { return "missing"; }
+            return bytes.getAsLong() == f.bytes() ? "yes" : "other size: " + ByteSize.format(bytes.getAsLong());
+        } catch (IOException e) {
+            return "cannot be read: " + StorageReason.of(e);
+        }
     }
 
     String json() {
         Manifest m = checkpoint.manifest();
         TrainingPosition t = m.training();
-        ObjectNode root = JSON.createObjectNode().put("path", checkpoint.path().toAbsolutePath().normalize().toString())
+        ObjectNode root = JSON.createObjectNode().put("path", checkpoint.path().toString())
                 .put("step", t.step())
                 .put("samples_seen", t.samplesSeen()).put("tokens_seen", t.tokensSeen())
                         .put("microbatches_per_step", t.microbatchesPerStep())

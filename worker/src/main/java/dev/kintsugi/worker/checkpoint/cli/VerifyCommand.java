@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.checkpoint.cli;
 
 import dev.kintsugi.sharding.manifest.Manifest;
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
 import dev.kintsugi.worker.checkpoint.CheckpointVerifier;
 import java.io.PrintWriter;
@@ -29,7 +30,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        CheckpointDirectory checkpoint = CheckpointDirectory.find(dir);
+        CheckpointDirectory checkpoint = CheckpointDirectory.find(StoragePath.of(dir));
         Manifest m = checkpoint.manifest();
         PrintWriter err = spec.commandLine().getErr();
         List<String> problems;

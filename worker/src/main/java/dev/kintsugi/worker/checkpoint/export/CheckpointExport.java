@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.checkpoint.export;
 
+import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.storage.StorageReason;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
 import dev.kintsugi.worker.failure.CallerException;
@@ -11,7 +12,7 @@ import java.util.Optional;
 
 /// Writes a checkpoint's weights, f32, in the Hugging Face layout.
 ///
-/// Tensors are streamed from the verified shards row block by row block; nothing holds a model. All is written to a sibling of the output
+/// Tensors are streamed from the shards block by block, each checked before it is used; nothing holds a model. All is written to a sibling of the output
 /// directory, read back and compared with the shards, and only then takes its name.
 public final class CheckpointExport {
     private final CheckpointDirectory checkpoint;
@@ -23,7 +24,7 @@ public final class CheckpointExport {
     /// Called from one thread as the export goes on.
     @FunctionalInterface
     public interface Progress {
-        /// @param phase `verifying`, `writing` or `comparing`
+        /// @param phase `writing` or `comparing`
         void advanced(String phase, long doneBytes, long totalBytes);
     }
 
@@ -41,7 +42,7 @@ public final class CheckpointExport {
     /// @throws CallerException if an argument is at fault
     /// @throws WorldException if a shard is corrupt or storage fails; nothing is left behind
     public static void export(Path checkpointDir, Path tokenizerDirOrNull, Path outDir, long maxShardSize) {
-        export(CheckpointDirectory.open(checkpointDir), Optional.ofNullable(tokenizerDirOrNull), outDir, maxShardSize, (_, _, _) -> {});
+        export(CheckpointDirectory.open(StoragePath.of(checkpointDir)), Optional.ofNullable(tokenizerDirOrNull), outDir, maxShardSize, (_, _, _) -> {});
     }
 
     /// See [#export(Path,Path,Path,long)].
@@ -53,7 +54,7 @@ public final class CheckpointExport {
         if (maxShardSize < 1) { throw new CallerException("max_shard_size=%d; must be at least 1 byte".formatted(maxShardSize)); }
         Optional<TokenizerFiles> tokenizerFiles = tokenizer.map(TokenizerFiles::of);
         ExportedConfig config = ExportedConfig.of(checkpoint.manifest().modelConfigJson());
-        try (var staging = StagingDirectory.beside(outDir); var tensors = SavedTensors.open(checkpoint, progress)) {
+        try (var staging = StagingDirectory.beside(outDir); var tensors = SavedTensors.open(checkpoint)) {
             List<ExportFile> files = ExportFile.plan(checkpoint.manifest().parameters(), maxShardSize);
             writeWeights(files, tensors, staging);
             staging.write("config.json", config.configJson());

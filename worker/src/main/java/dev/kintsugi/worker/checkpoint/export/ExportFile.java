@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -55,26 +56,24 @@ record ExportFile(String name, List<SavedParameter> parameters) {
         List<Planned> planned = parameters.stream().map(p -> new Planned(p.name(), p.shape())).toList();
         try (var writer = SafetensorsWriter.create(directory.resolve(name), planned, Map.of("format", "pt"))) {
             for (SavedParameter p : parameters) {
-                for (MemorySegment rows : tensors.rowBlocks(p)) { writer.write(rows); }
+                tensors.stream(p, writer::write);
             }
             writer.finish();
         }
     }
 
     /// Reads the file back and compares it with the shards, byte for byte.
-    void compare(Path directory, SavedTensors tensors) {
+    void compare(Path directory, SavedTensors tensors) throws IOException {
         try (SafetensorsFile file = SafetensorsFile.open(directory.resolve(name))) {
             for (SavedParameter p : parameters) {
                 MemorySegment data = file.data(p.name());
-                long offset = 0;
-                for (MemorySegment rows : tensors.rowBlocks(p)) {
-                    if (data.asSlice(offset, rows.byteSize()).mismatch(rows) >= 0) {
-                        throw new WorldException("storage",
-                                "%s: tensor '%s' reads back other than it was written; check the disk and export again"
+                var offset = new AtomicLong();
+                tensors.stream(p, block -> {
+                    if (data.asSlice(offset.getAndAdd(block.byteSize()), block.byteSize()).mismatch(block) >= 0) {
+                        throw new WorldException("storage", "%s: tensor '%s' reads back other than it was written; check the disk and export again"
                                 .formatted(file.path(), p.name()));
                     }
-                    offset += rows.byteSize();
-                }
+                });
             }
         }
     }

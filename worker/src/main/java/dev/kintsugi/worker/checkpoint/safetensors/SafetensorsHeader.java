@@ -20,7 +20,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// @param metadata the `__metadata__` strings
 public record SafetensorsHeader(Map<String, TensorEntry> tensors, Map<String, String> metadata) {
     /// The longest header that is read: the limit of the format's own library.
-    static final long BYTES_MAX = 100_000_000;
+    public static final long BYTES_MAX = 100_000_000;
 
     private static final String REMEDY = "download or copy the file again";
     private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
@@ -35,7 +35,7 @@ public record SafetensorsHeader(Map<String, TensorEntry> tensors, Map<String, St
     /// @param file names the file in messages
     /// @param bodyBytes what the file has after the header
     /// @throws CallerException one sentence: file, tensor, what was expected, what to do
-    static SafetensorsHeader parse(byte[] json, long bodyBytes, String file) {
+    public static SafetensorsHeader parse(byte[] json, long bodyBytes, String file) {
         JsonNode root = readTree(json, file);
         var metadata = new LinkedHashMap<String, String>();
         var entries = new ArrayList<TensorEntry>();

@@ -70,7 +70,8 @@ public final class SafetensorsWriter implements AutoCloseable {
         return header(tensors, metadata).length + tensors.stream().mapToLong(Planned::bytes).sum();
     }
 
-    private static byte[] header(List<Planned> tensors, Map<String, String> metadata) {
+    /// What such a file begins with.
+    public static byte[] header(List<Planned> tensors, Map<String, String> metadata) {
         var byName = new TreeMap<String, ObjectNode>();
         long begin = 0;
         for (Planned t : tensors) {
