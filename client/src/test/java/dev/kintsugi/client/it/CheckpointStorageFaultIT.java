@@ -78,11 +78,11 @@ class CheckpointStorageFaultIT {
     void shouldTakeTheOneBeforeWhenAFileIsTruncatedAndAManifestIsNewer() throws Exception {
         Path output = finishedRun("truncated");
         Path manifest = checkpoint(output, 12).resolve("manifest.json");
-        Files.writeString(manifest, Files.readString(manifest).replaceFirst("\"version\"\\s*:\\s*\\d+", "\"version\": 99"));
+        Files.writeString(manifest, Files.readString(manifest).replaceFirst("\"format_version\"\\s*:\\s*\\d+", "\"format_version\": 99"));
         Path shard = randomShardFile(checkpoint(output, 8), new Random(1));
         try (var file = new RandomAccessFile(shard.toFile(), "rw")) { file.setLength(file.length() / 2); }
         Cli.Result latest = resume(output, "true").ok();
-        assertThat(latest.out() + latest.err()).contains("version").contains("99").contains(shard.getFileName().toString()).contains("step-00000004");
+        assertThat(latest.out() + latest.err()).contains("format_version=99").contains("newer").contains(shard.getFileName().toString()).contains("step-00000004");
         requireSameAsUndisturbed(output);
     }
 

@@ -2,7 +2,6 @@ package dev.kintsugi.worker.train;
 
 import dev.kintsugi.proto.v1.FailureKind;
 import dev.kintsugi.worker.agent.ParentWatch;
-import dev.kintsugi.worker.checkpoint.CorruptShardException;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
 import org.slf4j.Logger;
@@ -28,9 +27,6 @@ public final class RankMain {
                 new Rank(arguments, link).run();
                 return 0;
             } catch (CallerException e) {
-                LOG.error("{}", e.getMessage());
-                link.failed(FailureKind.CALLER, e.getMessage());
-            } catch (CorruptShardException e) {     // reading it again would not help: people must choose another checkpoint
                 LOG.error("{}", e.getMessage());
                 link.failed(FailureKind.CALLER, e.getMessage());
             } catch (WorldException e) {
