@@ -51,7 +51,7 @@ class JobLifeIT {
 
     @Test
     void shouldTrainCommitAndSucceed() throws Exception {
-        Job job = cluster.submit(cluster.spec(2));
+        Job job = cluster.submit(cluster.spec(2).setSaveTotalLimit(1));
         assertThat(job.getState()).isEqualTo(JobState.QUEUED);
         assertThat(job.getParameters()).isPositive();
         CompletableFuture<List<WatchJobResponse>> watched = watch(job);

@@ -111,7 +111,7 @@ final class S3Storage implements Storage {
     @Override
     public void deleteTree(StoragePath directory) throws IOException {
         S3Location at = S3Location.of(directory);
-        abortUploads(at);
+        abortUploads(directory, at.bucket(), at.prefix());
         // One request an object: the one for a thousand needs a digest that some servers refuse, and checkpoints have few objects.
         var deletions = new Transfers<Void>(transfers);
         for (ListObjectsV2Response page : list(at, null)) {
@@ -125,11 +125,17 @@ final class S3Storage implements Storage {
         deletions.awaitAll();
     }
 
+    @Override
+    public void removeUnfinished(StoragePath start) throws IOException {
+        S3Location at = S3Location.of(start);
+        abortUploads(start, at.bucket(), at.key());
+    }
+
     /// Parts of unfinished uploads take space, and are paid for, until they are given up.
-    private void abortUploads(S3Location at) throws IOException {
-        List<MultipartUpload> unfinished = S3Errors.explained(at.path(), () -> {
+    private void abortUploads(StoragePath of, String bucket, String prefix) throws IOException {
+        List<MultipartUpload> unfinished = S3Errors.explained(of, () -> {
             try {
-                return client.listMultipartUploadsPaginator(r -> r.bucket(at.bucket()).prefix(at.prefix())).uploads().stream().toList();
+                return client.listMultipartUploadsPaginator(r -> r.bucket(bucket).prefix(prefix)).uploads().stream().toList();
             } catch (S3Exception e) {
                 // Some servers cannot list them, or not by prefix; then the bucket's lifecycle rule has to remove them.
                 if (e.statusCode() == 501 || e.statusCode() == 400) { return List.of(); }
@@ -137,15 +143,7 @@ final class S3Storage implements Storage {
             }
         });
         for (MultipartUpload u : unfinished) {
-            if (!u.key().startsWith(at.prefix())) { continue; }
-            S3Errors.explained(at.path(), () -> {
-                try {
-                    return client.abortMultipartUpload(r -> r.bucket(at.bucket()).key(u.key()).uploadId(u.uploadId()));
-                } catch (S3Exception e) {
-                    if (e.statusCode() == 404) { return null; }     // it was completed, or given up, meanwhile
-                    throw e;
-                }
-            });
+            if (u.key().startsWith(prefix)) { S3WritableFile.abort(client, of, bucket, u.key(), u.uploadId()); }
         }
     }
 

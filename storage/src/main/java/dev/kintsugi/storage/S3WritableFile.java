@@ -17,7 +17,7 @@ import software.amazon.awssdk.services.s3.model.S3Exception;
 ///
 /// Holds [Transfers#AT_ONCE] parts under way and one that is being filled, whatever the object's size.
 final class S3WritableFile implements WritableFile {
-    /// S3 takes 10,000 parts; each time this many are full they become twice as large, so that an object may have 38,000 times the first.
+    /// S3 takes 10,000 parts; each time this many are full they become twice as large, so that an object may have 37,500 times the first.
     private static final int PARTS_OF_A_SIZE = 2500;
 
     private record Uploaded(CompletedPart part, byte[] buffer) {}
@@ -109,11 +109,15 @@ final class S3WritableFile implements WritableFile {
         if (uploadId == null) { return; }
         String abandoned = uploadId;
         uploadId = null;
-        S3Errors.explained(at.path(), () -> {
+        abort(client, at.path(), at.bucket(), at.key(), abandoned);
+    }
+
+    static void abort(S3Client client, StoragePath of, String bucket, String key, String uploadId) throws IOException {
+        S3Errors.explained(of, () -> {
             try {
-                return client.abortMultipartUpload(r -> r.bucket(at.bucket()).key(at.key()).uploadId(abandoned));
+                return client.abortMultipartUpload(r -> r.bucket(bucket).key(key).uploadId(uploadId));
             } catch (S3Exception e) {
-                if (e.statusCode() == 404) { return null; }     // somebody else has given it up
+                if (e.statusCode() == 404) { return null; }     // it was completed, or given up, meanwhile
                 throw e;
             }
         });

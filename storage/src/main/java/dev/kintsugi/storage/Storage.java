@@ -62,6 +62,10 @@ public interface Storage extends AutoCloseable {
     /// Removes a directory with all that is in it, unfinished files too; no error if it is gone already.
     void deleteTree(StoragePath directory) throws IOException;
 
+    /// Gives up what killed processes left unfinished of files whose paths begin with the text of `start`, where that takes space although no
+    /// directory shows it. Only to be called while nobody writes there.
+    default void removeUnfinished(StoragePath start) throws IOException {}
+
     /// Bytes that can still be written below `directory`, which need not exist yet; empty where storage has no such number.
     OptionalLong freeBytes(StoragePath directory) throws IOException;
 

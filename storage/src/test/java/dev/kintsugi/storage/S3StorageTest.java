@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
@@ -84,6 +85,18 @@ class S3StorageTest extends StorageContract {
         assertThat(uploads()).isZero();
         assertThatThrownBy(killed::commit).isInstanceOf(IOException.class);
         killed.close();
+    }
+
+    @Test
+    void shouldGiveUpUploadsOfDirectoriesThatHaveNoFileYet() throws IOException {
+        WritableFile killed = storage().create(root().resolve("step-00000010/model/file"));
+        WritableFile other = storage().create(root().resolve("nested/step-00000010/file"));
+        for (WritableFile f : List.of(killed, other)) { f.write(ByteBuffer.allocate(PART_BYTES)); }
+        assertThat(storage().children(root())).isEmpty();
+        storage().removeUnfinished(root().resolve("step-"));
+        assertThat(uploads()).as("of another directory").isEqualTo(1);
+        for (WritableFile f : List.of(killed, other)) { f.close(); }
+        assertThat(uploads()).isZero();
     }
 
     private long uploads() {

@@ -98,10 +98,10 @@ abstract class StorageContract {
         write(file, content, random);
         try (ReadableFile in = storage().open(file)) {
             assertThat(in.size()).isEqualTo(size);
-            for (int i = 0; i < 12; i++) {
+            for (int i = 0; i < 8; i++) {
                 int offset = random.nextInt(size + 1);
                 checkRange(in, content, offset, random.nextInt(size - offset + 1), random);
-                if (i == 6) { in.forget(); }
+                if (i == 4) { in.forget(); }
             }
             checkRange(in, content, 0, size, random);
         }

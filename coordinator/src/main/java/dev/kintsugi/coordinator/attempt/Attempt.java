@@ -63,6 +63,7 @@ public final class Attempt implements Checkpoints.Listener {
     private long evidenceSinceNs;
     private long deadlineNs;
     private long committedStep;
+    private long damagedStep;
     private String damage = "";
 
     /// @param clock nanoseconds, as [System#nanoTime()]
@@ -187,7 +188,7 @@ public final class Attempt implements Checkpoints.Listener {
         if (phase != Phase.TRAINING || !checkpoints.isSettled() || !gang.all(r -> r.finished != null)) { return; }
         if (committedStep < gang.maxSteps() && !spec.getSaveStrategy().equals("no")) {
             unfit(FailureKind.WORLD, "all ranks finished, but of the last step %d there is no checkpoint%s; the newest is of step %d"
-                    .formatted(gang.maxSteps(), damage, committedStep));
+                    .formatted(gang.maxSteps(), damagedStep == gang.maxSteps() ? damage : "", committedStep));
             return;
         }
         phase = Phase.LEAVING;
@@ -208,8 +209,6 @@ public final class Attempt implements Checkpoints.Listener {
         listener.committed(step);
         listener.note("checkpoint %s committed (%s in %.1f s)".formatted(directory.fileName(), Bytes.show(bytes), seconds));
         gang.checkpointCommitted(step, directory);
-        leaveIfDone();
-        endIfCleared();
     }
 
     @Override
@@ -228,18 +227,21 @@ public final class Attempt implements Checkpoints.Listener {
     @Override
     public void verified(long step) {
         listener.note("checkpoint %s verified: it was read back whole".formatted(CheckpointLayout.stepDirectory(step)));
-        leaveIfDone();
-        endIfCleared();
     }
 
     @Override
     public void damaged(long step, String reason, long goodStep) {
         if (committedStep == step) { committedStep = goodStep; }
+        damagedStep = step;
         damage = ", for it was found damaged: " + reason;
         listener.damaged(goodStep);
         listener.note("checkpoint %s is damaged and does not count any more (its manifest is now %s): %s; %s".formatted(
                 CheckpointLayout.stepDirectory(step), CheckpointLayout.DAMAGED_MANIFEST, reason,
                 goodStep == 0 ? "there is none before it" : "the newest is now of step " + goodStep));
+    }
+
+    @Override
+    public void progressed() {
         leaveIfDone();
         endIfCleared();
     }

@@ -14,6 +14,7 @@ import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.storage.Storages;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +42,7 @@ final class CheckpointCommitter {
             List<ShardFile> files) throws IOException {
         try {
             String job = JsonFormat.printer().preservingProtoFieldNames().omittingInsignificantWhitespace().print(spec);
-            return Manifests.of(version, plan, modelConfigJson, job, state, files);
+            return Manifests.of(version, Instant.now().toString(), plan, modelConfigJson, job, state, files);
         } catch (IllegalArgumentException e) {
             throw new IOException("the ranks' votes do not make a checkpoint: " + e.getMessage(), e);
         } catch (InvalidProtocolBufferException e) {

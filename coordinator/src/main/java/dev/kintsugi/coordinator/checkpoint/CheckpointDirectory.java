@@ -95,6 +95,7 @@ public final class CheckpointDirectory {
                     || !damagedToo && storage.size(c.directory().resolve(CheckpointLayout.DAMAGED_MANIFEST)).isPresent();
             if (!keep) { storage.deleteTree(c.directory()); }
         }
+        storage.removeUnfinished(root.resolve(CheckpointLayout.STEP_PREFIX));
     }
 
     /// Records that all of a checkpoint was read back as it was written.

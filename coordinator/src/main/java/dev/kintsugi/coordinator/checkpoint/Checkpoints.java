@@ -41,6 +41,9 @@ public final class Checkpoints implements AutoCloseable {
         void damaged(long step, String reason, long goodStep);
 
         void note(String text);
+
+        /// Storage has done something; [#isIdle()] and [#isSettled()] may say something else than before.
+        void progressed();
     }
 
     /// What goes into manifests, and where.
@@ -192,6 +195,7 @@ public final class Checkpoints implements AutoCloseable {
             controlLoop.execute(() -> {
                 writing--;
                 last.run();
+                listener.progressed();
             });
         });
     }

@@ -114,7 +114,7 @@ class StartingPointTest {
     private static String manifest(long step) {
         List<ShardFile> files = List.of(file(CheckpointLayout.modelFile(0)), file(CheckpointLayout.optimizerFile(0)));
         var state = TrainingState.newBuilder().setStep(step).setSamplesSeen(step).setMicrobatchesPerStep(1).setDatasetDigest("d").build();
-        return Manifests.toJson(Manifests.of("test", PLAN, CONFIG, "{}", state, files));
+        return Manifests.toJson(Manifests.of("test", "2026-11-22T14:00:00Z", PLAN, CONFIG, "{}", state, files));
     }
 
     private static ShardFile file(String path) {
