@@ -117,12 +117,18 @@ public final class SafetensorsFile implements AutoCloseable {
 
     /// Reads rows `[firstRow, firstRow + rows)` of a tensor, as they are in the file, to `into` at `offsetBytes`.
     ///
-    /// @param into off-heap memory of any thread's
+    /// @param into off-heap memory that any thread may use, or an array
     /// @throws WorldException if storage fails
     public void read(TensorEntry t, long firstRow, long rows, MemorySegment into, long offsetBytes) {
         checkRows(t, firstRow, rows);
         MemorySegment part = into.asSlice(offsetBytes, rows * t.rowBytes());
         try {
+            if (!part.isNative()) {
+                ByteBuffer bytes = ByteBuffer.allocate((int) part.byteSize());
+                fill(bytes, bodyOffset + t.begin() + firstRow * t.rowBytes());
+                MemorySegment.copy(MemorySegment.ofArray(bytes.array()), 0, part, 0, part.byteSize());
+                return;
+            }
             for (long at = 0; at < part.byteSize(); at += Integer.MAX_VALUE) {
                 ByteBuffer piece = part.asSlice(at, Math.min(Integer.MAX_VALUE, part.byteSize() - at)).asByteBuffer();
                 fill(piece, bodyOffset + t.begin() + firstRow * t.rowBytes() + at);
