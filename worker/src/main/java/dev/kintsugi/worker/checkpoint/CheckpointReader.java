@@ -12,12 +12,16 @@ import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Loads a rank's shard from a checkpoint of any world size.
 ///
 /// A rank reads, of the files that hold any of its rows, just the chunks that cover them, and checks each before it uses a byte of it: with N ranks
 /// saved and M resuming, all ranks together read every chunk once, and those at their borders twice. Beside the shards it holds one small buffer.
 public final class CheckpointReader {
+    private static final Logger log = LoggerFactory.getLogger(CheckpointReader.class);
+
     private final CheckpointDirectory checkpoint;
 
     private CheckpointReader(CheckpointDirectory checkpoint) {
@@ -49,9 +53,11 @@ public final class CheckpointReader {
             throw new CallerException("%s: %s; resume with the model that it was saved from"
                     .formatted(checkpoint.path(), e.getMessage()), e);
         }
+        long startNs = System.nanoTime();
         try (var buffer = new ChunkBuffer(checkpoint.path())) {
             for (int savedRank : reshard.savedRanks(into.rank())) { restore(reshard, savedRank, into, buffer); }
         }
+        log.info("read {}: {}", checkpoint.path(), Gigabytes.since(startNs, 3 * Float.BYTES * into.plan().shardNumel(into.rank())));
     }
 
     private void restore(ReshardPlan reshard, int savedRank, ShardBuffers into, ChunkBuffer buffer) {

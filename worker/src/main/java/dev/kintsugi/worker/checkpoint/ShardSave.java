@@ -73,7 +73,14 @@ final class ShardSave {
 
     /// Reads back what it voted for; see [ReadBack#verify].
     String readBack() {
-        return files.readBack(written);
+        long startNs = System.nanoTime();
+        String failure = files.readBack(written);
+        if (failure.isEmpty()) {
+            log.info("read back {}: {}", files.dir(), Gigabytes.since(startNs, pieces.bytes()));
+        } else {
+            log.error("{}", failure);
+        }
+        return failure;
     }
 
     /// Waits for the writing thread to end.
@@ -130,9 +137,11 @@ final class ShardSave {
     }
 
     private void write() {
+        long startNs = System.nanoTime();
         try {
             written = files.write(pieces, snapshot, n -> writtenBytes = n);
             endSnapshot();
+            log.info("wrote {}: {}, at most {} of it in memory", files.dir(), Gigabytes.since(startNs, pieces.bytes()), Gigabytes.of(allocatedBytes));
             done = true;
             vote(CheckpointVote.newBuilder().addAllFiles(written));
         } catch (CancellationException e) {
