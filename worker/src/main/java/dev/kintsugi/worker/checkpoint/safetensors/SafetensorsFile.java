@@ -25,11 +25,9 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private final Path path;
     private final FileChannel channel;
-    private final Arena arena = Arena.ofShared();
     private final long fileBytes;
     private final SafetensorsHeader header;
     private final long bodyOffset;
-    private MemorySegment mapped;
 
     private SafetensorsFile(Path path) throws IOException {
         this.path = path;
@@ -92,27 +90,11 @@ public final class SafetensorsFile implements AutoCloseable {
         return header;
     }
 
-    /// The whole file, mapped, read-only. Borrowed until [#close].
-    public synchronized MemorySegment content() {
-        try {
-            if (mapped == null) { mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, fileBytes, arena); }
-            return mapped;
-        } catch (IOException e) {
-            throw unreadable(e);
-        }
-    }
-
     /// @throws CallerException if there is no such tensor
     public TensorEntry tensor(String name) {
         TensorEntry t = header.tensors().get(name);
         if (t == null) { throw new CallerException("%s has no tensor '%s'; take a file that does".formatted(path, name)); }
         return t;
-    }
-
-    /// A tensor's bytes as they are in the file, mapped. Borrowed until [#close].
-    public MemorySegment data(String name) {
-        TensorEntry t = tensor(name);
-        return content().asSlice(bodyOffset + t.begin(), t.bytes());
     }
 
     /// Reads rows `[firstRow, firstRow + rows)` of a tensor, as they are in the file, to `into` at `offsetBytes`.
@@ -205,7 +187,6 @@ public final class SafetensorsFile implements AutoCloseable {
 
     @Override
     public void close() {
-        arena.close();
         try {
             channel.close();
         } catch (IOException e) {
