@@ -85,7 +85,7 @@ public final class Summary {
             return List.of("done: weights and data loaded and checked in %s; no steps were asked for".formatted(Quantities.duration(seconds)));
         }
         String directory = job.getSpec().getOutputDir();
-        String checkpoint = "%s/checkpoints/step-%08d".formatted(directory, job.getLastCheckpointStep());
+        String checkpoint = "%s/step-%08d".formatted(job.getSpec().getCheckpointDir(), job.getLastCheckpointStep());
         var lines = new ArrayList<>(List.of(
                 "done: %s steps in %s, final loss %.4f".formatted(Quantities.grouped(job.getStep()), Quantities.duration(seconds),
                         job.getLastMetrics().getLoss()),
