@@ -109,7 +109,7 @@ public record LoadPiece(UnitPlan unit, List<Slice> slices) {
             long rowsMost = unit.parameters().get(parameter).rows(firstShard);
             for (long row = 0; row < rowsMost;) {
                 long fit = (bytesMost - bytes) / (rowBytes * shards);
-                if (fit == 0 && !slices.isEmpty()) {
+                if (fit <= 0 && !slices.isEmpty()) {
                     flush();
                     continue;
                 }

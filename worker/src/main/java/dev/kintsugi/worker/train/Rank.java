@@ -210,6 +210,7 @@ final class Rank implements CoordinatorLink.Pulse {
             reader.restore(tensors.state());
             return starting.digest(tensors.state());
         }
+        group.barrier("shards allocated");      // so that the rate is storage's and not the slowest rank's allocation
         long startNs = System.nanoTime();
         String digest = starting.load(loadMode(settings), source, tensors.state());
         double seconds = (System.nanoTime() - startNs) / 1e9;

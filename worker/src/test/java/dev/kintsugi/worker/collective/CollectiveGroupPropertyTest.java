@@ -54,6 +54,7 @@ class CollectiveGroupPropertyTest {
                         ModelValues.fillShard(unit, rank, salt, shard);
                         group.allGather(unit, shard, into);
                         ModelValues.assertUnsharded(unit, salt, into);
+                        group.barrier("checked");
                     }
                 }
             }

@@ -25,11 +25,9 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private final Path path;
     private final FileChannel channel;
-    private final Arena arena = Arena.ofShared();
     private final long fileBytes;
     private final SafetensorsHeader header;
     private final long bodyOffset;
-    private MemorySegment mapped;
 
     private SafetensorsFile(Path path) throws IOException {
         this.path = path;
@@ -92,16 +90,6 @@ public final class SafetensorsFile implements AutoCloseable {
         return header;
     }
 
-    /// The whole file, mapped, read-only. Borrowed until [#close].
-    public synchronized MemorySegment content() {
-        try {
-            if (mapped == null) { mapped = channel.map(FileChannel.MapMode.READ_ONLY, 0, fileBytes, arena); }
-            return mapped;
-        } catch (IOException e) {
-            throw unreadable(e);
-        }
-    }
-
     /// @throws CallerException if there is no such tensor
     public TensorEntry tensor(String name) {
         TensorEntry t = header.tensors().get(name);
@@ -109,20 +97,20 @@ public final class SafetensorsFile implements AutoCloseable {
         return t;
     }
 
-    /// A tensor's bytes as they are in the file, mapped. Borrowed until [#close].
-    public MemorySegment data(String name) {
-        TensorEntry t = tensor(name);
-        return content().asSlice(bodyOffset + t.begin(), t.bytes());
-    }
-
     /// Reads rows `[firstRow, firstRow + rows)` of a tensor, as they are in the file, to `into` at `offsetBytes`.
     ///
-    /// @param into off-heap memory of any thread's
+    /// @param into off-heap memory that any thread may use, or an array
     /// @throws WorldException if storage fails
     public void read(TensorEntry t, long firstRow, long rows, MemorySegment into, long offsetBytes) {
         checkRows(t, firstRow, rows);
         MemorySegment part = into.asSlice(offsetBytes, rows * t.rowBytes());
         try {
+            if (!part.isNative()) {
+                ByteBuffer bytes = ByteBuffer.allocate((int) part.byteSize());
+                fill(bytes, bodyOffset + t.begin() + firstRow * t.rowBytes());
+                MemorySegment.copy(MemorySegment.ofArray(bytes.array()), 0, part, 0, part.byteSize());
+                return;
+            }
             for (long at = 0; at < part.byteSize(); at += Integer.MAX_VALUE) {
                 ByteBuffer piece = part.asSlice(at, Math.min(Integer.MAX_VALUE, part.byteSize() - at)).asByteBuffer();
                 fill(piece, bodyOffset + t.begin() + firstRow * t.rowBytes() + at);
@@ -199,7 +187,6 @@ public final class SafetensorsFile implements AutoCloseable {
 
     @Override
     public void close() {
-        arena.close();
         try {
             channel.close();
         } catch (IOException e) {
