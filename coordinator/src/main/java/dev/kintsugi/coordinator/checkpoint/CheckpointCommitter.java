@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Instant;
 import java.util.List;
 
 /// Makes a checkpoint exist: writes its manifest, last, whole or not at all. Blocks on storage; has no state.
@@ -42,7 +43,7 @@ final class CheckpointCommitter {
             List<ShardFile> files) throws IOException {
         try {
             String job = JsonFormat.printer().preservingProtoFieldNames().omittingInsignificantWhitespace().print(spec);
-            return Manifests.of(version, plan, modelConfigJson, job, state, files);
+            return Manifests.of(version, Instant.now().toString(), plan, modelConfigJson, job, state, files);
         } catch (IllegalArgumentException e) {
             throw new IOException("the ranks' votes do not make a checkpoint: " + e.getMessage(), e);
         } catch (InvalidProtocolBufferException e) {

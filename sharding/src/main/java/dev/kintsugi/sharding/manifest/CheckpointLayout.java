@@ -12,6 +12,8 @@ import java.util.regex.Pattern;
 public final class CheckpointLayout {
     public static final String CHECKPOINTS = "checkpoints";
     public static final String MANIFEST = "manifest.json";
+    /// What a manifest is renamed to when what it lists was found damaged: the checkpoint then does not exist for resume.
+    public static final String DAMAGED_MANIFEST = "manifest.damaged.json";
     /// Beside a manifest: when all of the checkpoint was read back from storage, and by which version.
     public static final String VERIFIED = "verified.json";
     public static final String MODEL = "model";

@@ -10,13 +10,12 @@ import java.util.Map;
 
 /// A committed checkpoint: what was trained, how it was cut, and which files hold it. JSON by [Manifests].
 ///
-/// @param kintsugiVersion of the program that wrote it
 /// @param worldSize ranks that saved, which are those of one replica; each has one model file and one optimizer file
 /// @param units in the order of the forward pass
 /// @param files in the order of their paths, whatever order they are given in
 /// @param jobConfigJson the effective job, a JSON object, compact
 /// @param modelConfigJson the Hugging Face config.json the plan was computed from, compact
-public record Manifest(String kintsugiVersion, TrainingPosition training, int worldSize, List<SavedUnit> units,
+public record Manifest(Origin origin, TrainingPosition training, int worldSize, List<SavedUnit> units,
         List<SavedFile> files,
         String jobConfigJson, String modelConfigJson) {
     /// Of the manifest's layout. Readers refuse every other: 1 had the SHA-256 of whole files instead of digests of their chunks.
@@ -26,7 +25,7 @@ public record Manifest(String kintsugiVersion, TrainingPosition training, int wo
     private static final Comparator<SavedFile> BY_PATH = Comparator.comparing(SavedFile::path);
 
     public Manifest {
-        requireNonNull(kintsugiVersion, "kintsugiVersion is null");
+        requireNonNull(origin, "origin is null");
         requireNonNull(training, "training is null");
         units = List.copyOf(units);
         files = files.stream().sorted(BY_PATH).toList();

@@ -26,12 +26,14 @@ public final class Manifests {
 
     /// What the coordinator commits once every rank of `plan` has voted; only those of the first replica write files.
     ///
+    /// @param savedAt now, as `java.time.Instant` writes it
     /// @param files of all the ranks' votes; their order does not matter
     /// @throws IllegalArgumentException if a rank's file is missing or anything else does not hold together
-    public static Manifest of(String kintsugiVersion, ShardPlan plan, String modelConfigJson, String jobConfigJson,
+    public static Manifest of(String kintsugiVersion, String savedAt, ShardPlan plan, String modelConfigJson, String jobConfigJson,
             TrainingState training, Collection<ShardFile> files) {
         List<SavedFile> saved = files.stream().map(f -> new SavedFile(f.getPath(), f.getBytes(), f.getSha256())).toList();
-        return new Manifest(kintsugiVersion, TrainingPosition.of(training), plan.shardWorldSize(),
+        var origin = new Origin(kintsugiVersion, savedAt, plan.sharding().strategy(), plan.worldSize());
+        return new Manifest(origin, TrainingPosition.of(training), plan.shardWorldSize(),
                 plan.units().stream().map(Manifests::unit).toList(), saved, jobConfigJson, modelConfigJson);
     }
 
@@ -45,7 +47,8 @@ public final class Manifests {
 
     public static String toJson(Manifest m) {
         ObjectNode root = JSON.createObjectNode();
-        root.put("format", FORMAT).put("format_version", Manifest.FORMAT_VERSION).put("kintsugi_version", m.kintsugiVersion());
+        root.put("format", FORMAT).put("format_version", Manifest.FORMAT_VERSION).put("kintsugi_version", m.origin().kintsugiVersion())
+                .put("saved_at", m.origin().savedAt()).put("strategy", m.origin().strategy().name()).put("ranks", m.origin().ranks());
         TrainingPosition t = m.training();
         root.putObject("training").put("step", t.step()).put("samples_seen", t.samplesSeen()).put("tokens_seen", t.tokensSeen())
                 .put("microbatches_per_step", t.microbatchesPerStep()).put("seed", t.seed())
@@ -100,7 +103,9 @@ public final class Manifests {
         var training = new TrainingPosition(t.get("step").integer(), t.get("samples_seen").integer(),
                 t.get("tokens_seen").integer(),
                 t.get("microbatches_per_step").integer(), t.get("seed").integer(), t.get("dataset_digest").text());
-        return new Manifest(root.get("kintsugi_version").text(), training, root.get("world_size").int32(),
+        var origin = new Origin(root.get("kintsugi_version").text(), root.get("saved_at").text(), Origin.strategy(root.get("strategy").text()),
+                root.get("ranks").int32());
+        return new Manifest(origin, training, root.get("world_size").int32(),
                 each(root.get("units"), Manifests::unit), each(root.get("files"), Manifests::file), root.get("job").object(),
                 root.get("model_config").object());
     }

@@ -2,7 +2,6 @@ package dev.kintsugi.sharding.manifest;
 
 import static java.util.Objects.requireNonNull;
 
-import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -12,12 +11,11 @@ import tools.jackson.databind.json.JsonMapper;
 /// @param at when, as `java.time.Instant` writes it: `2026-11-22T14:00:00Z`
 /// @param kintsugiVersion of the program that read it back
 public record Verification(String at, String kintsugiVersion) {
-    private static final Pattern INSTANT = Pattern.compile("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?Z");
     private static final JsonMapper JSON = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
     public Verification {
         requireNonNull(kintsugiVersion, "kintsugiVersion is null");
-        if (!INSTANT.matcher(at).matches()) { throw new IllegalArgumentException("verified_at=%s is not like 2026-11-22T14:00:00Z".formatted(at)); }
+        Origin.requireInstant("verified_at", at);
     }
 
     public String toJson() {

@@ -35,7 +35,7 @@ class ManifestsTest {
         ShardPlan plan = plan(3);
         List<ShardFile> files = files(3);
         files.remove(5);
-        assertThatThrownBy(() -> Manifests.of("0.1.0", plan, CONFIG, "{}", TRAINING, files))
+        assertThatThrownBy(() -> Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, CONFIG, "{}", TRAINING, files))
                 .hasMessage("file 'optimizer/shard-00003-model-00001-of-00001.safetensors' of rank 2 is not listed");
     }
 
@@ -48,6 +48,8 @@ class ManifestsTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            "saved_at" : "2026 | "saved_at" : "26 | saved_at=26-11-22T14:00:00Z is not like 2026-11-22T14:00:00Z
+            "FULL_SHARD" | "HALF_SHARD" | strategy=HALF_SHARD is not a sharding strategy
             "format_version" : 2 | "format_version" : 1 | format_version=1 was written by an older Kintsugi (0.1.0) and this one reads format_version=2
             "format_version" : 2 | "format_version" : 3 | format_version=3 was written by a newer Kintsugi (0.1.0) and this one reads format_version=2
             "kintsugi-checkpoint" | "other" | format is not "kintsugi-checkpoint", so this is no Kintsugi checkpoint
@@ -86,7 +88,7 @@ class ManifestsTest {
     }
 
     private static Manifest manifest(int worldSize) {
-        return Manifests.of("0.1.0", plan(worldSize), CONFIG, "{\"seed\": \"42\"}", TRAINING, files(worldSize));
+        return Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan(worldSize), CONFIG, "{\"seed\": \"42\"}", TRAINING, files(worldSize));
     }
 
     private static ShardPlan plan(int worldSize) {

@@ -78,7 +78,7 @@ class ManyRanksTest {
             files.add(file(CheckpointLayout.modelFile(rank), 4 * plan.shardNumel(rank) + 1000));
             files.add(file(CheckpointLayout.optimizerFile(rank), 8 * plan.shardNumel(rank) + 1000));
         }
-        return Manifests.of("0.1.0", plan, LLAMA_7B, "{}", TrainingState.getDefaultInstance(), files);
+        return Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, LLAMA_7B, "{}", TrainingState.getDefaultInstance(), files);
     }
 
     private static ShardFile file(String path, long bytes) {

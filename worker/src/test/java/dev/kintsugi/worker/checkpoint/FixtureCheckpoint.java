@@ -21,15 +21,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 
-/// Turns a Hugging Face model into a committed checkpoint, for `src/test/python/check_checkpoint.py`. The first moments are the weights
-/// themselves and the second ones zero, so that the optimizer's files can be checked too.
-public final class FixtureCheckpoint {
+/// Turns a Hugging Face model into a committed checkpoint. The first moments are the weights themselves and the second ones zero.
+final class FixtureCheckpoint {
     private FixtureCheckpoint() {}
-
-    /// Arguments: model directory, output directory, world size, step.
-    public static void main(String[] args) throws Exception {
-        System.out.println(save(Path.of(args[0]), Path.of(args[1]), Integer.parseInt(args[2]), Long.parseLong(args[3])));
-    }
 
     static Path save(Path modelDir, Path outputDir, int worldSize, long step) throws Exception {
         String config = Files.readString(modelDir.resolve("config.json"));
@@ -41,7 +35,7 @@ public final class FixtureCheckpoint {
         }
         Path dir = outputDir.resolve(CheckpointLayout.CHECKPOINTS).resolve(CheckpointLayout.stepDirectory(step));
         Files.writeString(dir.resolve(CheckpointLayout.MANIFEST),
-                Manifests.toJson(Manifests.of("0.1.0", plan, config, "{}", SavedModel.training(step), files)));
+                Manifests.toJson(Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, config, "{}", SavedModel.training(step), files)));
         return dir;
     }
 

@@ -6,7 +6,7 @@ import dev.kintsugi.sharding.architecture.LlamaConfigParser;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
-import dev.kintsugi.worker.checkpoint.export.CheckpointExport;
+import dev.kintsugi.worker.checkpoint.export.Exports;
 import dev.kintsugi.worker.checkpoint.weights.HuggingFaceWeights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -26,7 +26,7 @@ class RealModelTest {
     void shouldKeepEveryBitFromModelThroughCheckpointToExport(String fixture) throws Exception {
         Path original = Path.of("src/test/resources/fixtures").resolve(fixture);
         Path exported = directory.resolve("exported");
-        CheckpointExport.export(FixtureCheckpoint.save(original, directory, 3, 1), null, exported, 1 << 30);
+        Exports.export(FixtureCheckpoint.save(original, directory, 3, 1), null, exported, 1 << 30);
         ModelSpec model = LlamaModelSpec
                 .of(LlamaConfigParser.parse(Files.readString(exported.resolve("config.json")), "config.json"));
         try (var before = HuggingFaceWeights.open(original, model); var after = HuggingFaceWeights.open(exported, model);

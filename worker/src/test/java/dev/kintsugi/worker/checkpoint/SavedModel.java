@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 
 /// A model whose every element is a function of (kind, parameter, index), so that any rank's buffers can be made and checked alone.
 public record SavedModel(ModelSpec model, long seed) {
@@ -112,17 +113,31 @@ public record SavedModel(ModelSpec model, long seed) {
     }
 
     public Path save(Path outputDir, Sharding sharding, long step) throws Exception {
+        return save(outputDir, sharding, step, _ -> {});
+    }
+
+    /// @param change made to each rank's buffers before they are saved
+    public Path save(Path outputDir, Sharding sharding, long step, Consumer<ShardBuffers> change) throws Exception {
         ShardPlan plan = plan(sharding);
         var files = new ArrayList<ShardFile>();
         TrainingState training = training(step);
-        for (int rank = 0; rank < sharding.worldSize(); rank++) { files.addAll(saveRank(outputDir, plan, rank, training).getFilesList()); }
+        for (int rank = 0; rank < sharding.worldSize(); rank++) {
+            ShardBuffers state = filled(plan, rank);
+            change.accept(state);
+            files.addAll(saveRank(outputDir, plan, rank, training, state).getFilesList());
+        }
         return commit(outputDir, plan, training, files);
     }
 
     public CheckpointVote saveRank(Path outputDir, ShardPlan plan, int rank, TrainingState training) throws InterruptedException {
+        return saveRank(outputDir, plan, rank, training, filled(plan, rank));
+    }
+
+    private static CheckpointVote saveRank(Path outputDir, ShardPlan plan, int rank, TrainingState training, ShardBuffers state)
+            throws InterruptedException {
         var vote = new AtomicReference<CheckpointVote>();
         try (var writer = new CheckpointWriter(StoragePath.of(outputDir.resolve("checkpoints")), plan, rank, true)) {
-            if (!writer.save(filled(plan, rank), training, vote::set)) { throw new AssertionError("refused"); }
+            if (!writer.save(state, training, vote::set)) { throw new AssertionError("refused"); }
             writer.awaitIdle();
         }
         return vote.get();
@@ -131,7 +146,7 @@ public record SavedModel(ModelSpec model, long seed) {
     public static Path commit(Path outputDir, ShardPlan plan, TrainingState training, List<ShardFile> files) throws IOException {
         Path dir = outputDir.resolve("checkpoints").resolve(CheckpointLayout.stepDirectory(training.getStep()));
         Files.writeString(dir.resolve(CheckpointLayout.MANIFEST),
-                Manifests.toJson(Manifests.of("0.1.0", plan, CONFIG, "{\"max_steps\": \"9\"}", training, files)));
+                Manifests.toJson(Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, CONFIG, "{\"max_steps\": \"9\"}", training, files)));
         return dir;
     }
 

@@ -7,9 +7,11 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `kintsugi checkpoint`: only its subcommands do anything.
-@Command(name = "checkpoint", description = "Look into, verify and export sharded checkpoints.",
-        subcommands = {InspectCommand.class, VerifyCommand.class, ExportCommand.class},
-        footer = {"", "DIR is a checkpoint, or an output_dir or its checkpoints directory: then the newest committed checkpoint in it."})
+@Command(name = "checkpoint", description = "List, look into, verify, compare, export and prune sharded checkpoints.",
+        subcommands = {ListCommand.class, InspectCommand.class, VerifyCommand.class, DiffCommand.class, ExportCommand.class, PruneCommand.class},
+        footer = {"", "DIR is a checkpoint, or an output_dir or its directory of checkpoints: then the newest committed checkpoint in it.",
+                "Every DIR may be s3://bucket/prefix; endpoint and credentials come from the AWS SDK's environment variables and files.", "",
+                "Examples:", "  kintsugi checkpoint list out", "  kintsugi checkpoint verify s3://models/run-7/checkpoints/step-00000250"})
 public final class CheckpointCommand implements Runnable {
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
     private boolean help;
@@ -19,6 +21,6 @@ public final class CheckpointCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "checkpoint needs a subcommand: inspect, verify or export");
+        throw new ParameterException(spec.commandLine(), "checkpoint needs a subcommand: list, inspect, verify, diff, export or prune");
     }
 }

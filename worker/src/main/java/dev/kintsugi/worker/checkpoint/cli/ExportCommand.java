@@ -3,6 +3,8 @@ package dev.kintsugi.worker.checkpoint.cli;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
 import dev.kintsugi.worker.checkpoint.export.CheckpointExport;
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
+import dev.kintsugi.worker.failure.CallerException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,17 +21,23 @@ import tools.jackson.databind.json.JsonMapper;
 @Command(name = "export",
         description = "Join the shards of a checkpoint into a model directory that Hugging Face tools load.",
         footer = {"", "Examples:", "  kintsugi checkpoint export out --output_dir my-llama",
-                "  kintsugi checkpoint export out/checkpoints/step-00000250 --output_dir my-llama --max_shard_size 2GB"})
+                "  kintsugi checkpoint export out/checkpoints/step-00000250 --output_dir my-llama --max_shard_size 2GB",
+                "  kintsugi checkpoint export s3://models/run-7 --output_dir my-llama --dtype bfloat16"})
 final class ExportCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "DIR", description = "A checkpoint, a checkpoints directory or an output_dir.")
-    private Path dir;
+    @Parameters(paramLabel = "DIR", converter = Location.class, description = "A checkpoint, a checkpoints directory or an output_dir.")
+    private StoragePath dir;
 
-    @Option(names = "--output_dir", required = true, paramLabel = "OUT", description = "Directory to make; must not exist or be empty.")
-    private Path outputDir;
+    @Option(names = "--output_dir", required = true, paramLabel = "OUT", converter = Location.class,
+            description = "Directory to make; must not exist or be empty.")
+    private StoragePath outputDir;
 
     @Option(names = "--max_shard_size", defaultValue = "5GB", paramLabel = "SIZE",
-            description = "Bytes of tensors in one file, like 500MB or 5GB (default: ${DEFAULT-VALUE}).")
+            description = "Bytes of tensors in one file, like 500MB or 5GB; at most 50GB (default: ${DEFAULT-VALUE}).")
     private String maxShardSize;
+
+    @Option(names = "--dtype", defaultValue = "float32", paramLabel = "TYPE",
+            description = "float32, every bit as trained, or bfloat16, half the size, rounded to nearest even (default: ${DEFAULT-VALUE}).")
+    private String dtype;
 
     @Option(names = "--tokenizer_name", paramLabel = "DIR",
             description = "Directory with tokenizer.json, or that file (default: the tokenizer of the job, if it is still there).")
@@ -42,13 +50,18 @@ final class ExportCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Override
-    public Integer call() {
+    public Integer call() throws Exception {
         PrintWriter err = spec.commandLine().getErr();
+        return Interruption.guard(err, "what was written of the export was removed", () -> export(err));
+    }
+
+    private int export(PrintWriter err) {
+        ElementType type = type();
         long maxBytes = ByteSize.parse(maxShardSize, "max_shard_size");
-        CheckpointDirectory checkpoint = CheckpointDirectory.find(StoragePath.of(dir));
+        CheckpointDirectory checkpoint = CheckpointDirectory.find(dir);
         Optional<Path> tokenizerPath = tokenizer != null ? Optional.of(tokenizer) : tokenizerOfJob(checkpoint);
         try (var progress = new ProgressLine(err)) {
-            CheckpointExport.export(checkpoint, tokenizerPath, outputDir, maxBytes, progress::show);
+            CheckpointExport.export(checkpoint, new CheckpointExport.Target(outputDir, tokenizerPath, maxBytes, type), progress::show);
         }
         if (tokenizerPath.isEmpty()) {
             err.println("kintsugi: exported without a tokenizer, because the job's was not found; "
@@ -56,6 +69,14 @@ final class ExportCommand implements Callable<Integer> {
         }
         spec.commandLine().getOut().printf("%s: exported step %d to %s%n", checkpoint.path(), checkpoint.manifest().step(), outputDir);
         return 0;
+    }
+
+    private ElementType type() {
+        return switch (dtype) {
+            case "float32" -> ElementType.F32;
+            case "bfloat16" -> ElementType.BF16;
+            default -> throw new CallerException("dtype=%s; give float32 or bfloat16".formatted(dtype));
+        };
     }
 
     /// The job's tokenizer, or else that of the model it began with.

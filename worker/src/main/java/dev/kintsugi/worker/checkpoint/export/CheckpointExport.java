@@ -3,87 +3,103 @@ package dev.kintsugi.worker.checkpoint.export;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.storage.StorageReason;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.LongConsumer;
 
-/// Writes a checkpoint's weights, f32, in the Hugging Face layout.
+/// Writes a checkpoint's weights in the Hugging Face layout.
 ///
-/// Tensors are streamed from the shards block by block, each checked before it is used; nothing holds a model. All is written to a sibling of the output
-/// directory, read back and compared with the shards, and only then takes its name.
+/// Tensors are streamed from the shards range by range, each checked before it is used; nothing holds a model. All is written where it is not yet the
+/// output directory, read back, and only then takes its name.
 public final class CheckpointExport {
+    /// A file holds no more, so that Hugging Face's hub, and file systems, take it.
+    public static final long MAX_SHARD_SIZE_LIMIT = 50_000_000_000L;
+
     private final CheckpointDirectory checkpoint;
-    private final Optional<Path> tokenizer;
-    private final Path outDir;
-    private final long maxShardSize;
+    private final Target target;
     private final Progress progress;
+
+    /// Where an export goes, and how it is cut.
+    ///
+    /// @param tokenizer a directory with tokenizer.json, or that file; none exports without a tokenizer
+    /// @param directory must not exist, or be empty
+    /// @param maxShardSize bytes of tensors in one file; a tensor larger than that has a file to itself
+    /// @param type F32 or BF16
+    public record Target(StoragePath directory, Optional<Path> tokenizer, long maxShardSize, ElementType type) {
+        public Target {
+            if (maxShardSize < 1 || maxShardSize > MAX_SHARD_SIZE_LIMIT) {
+                throw new CallerException("max_shard_size=%d bytes; must be in [1, %d], which is 50GB".formatted(maxShardSize, MAX_SHARD_SIZE_LIMIT));
+            }
+            if (type != ElementType.F32 && type != ElementType.BF16) { throw new IllegalArgumentException("type=%s".formatted(type)); }
+        }
+    }
 
     /// Called from one thread as the export goes on.
     @FunctionalInterface
     public interface Progress {
-        /// @param phase `writing` or `comparing`
+        /// @param phase `writing` or `reading back`
         void advanced(String phase, long doneBytes, long totalBytes);
     }
 
-    private CheckpointExport(CheckpointDirectory checkpoint, Optional<Path> tokenizer, Path outDir, long maxShardSize, Progress progress) {
+    private CheckpointExport(CheckpointDirectory checkpoint, Target target, Progress progress) {
         this.checkpoint = checkpoint;
-        this.tokenizer = tokenizer;
-        this.outDir = outDir.toAbsolutePath().normalize();
-        this.maxShardSize = maxShardSize;
+        this.target = target;
         this.progress = progress;
     }
 
-    /// @param tokenizerDirOrNull a directory with tokenizer.json, or that file; null exports without a tokenizer
-    /// @param outDir must not exist, or be an empty directory
-    /// @param maxShardSize bytes of tensors in one file; a tensor larger than that has a file to itself
     /// @throws CallerException if an argument is at fault
     /// @throws WorldException if a shard is corrupt or storage fails; nothing is left behind
-    public static void export(Path checkpointDir, Path tokenizerDirOrNull, Path outDir, long maxShardSize) {
-        export(CheckpointDirectory.open(StoragePath.of(checkpointDir)), Optional.ofNullable(tokenizerDirOrNull), outDir, maxShardSize, (_, _, _) -> {});
-    }
-
-    /// See [#export(Path,Path,Path,long)].
-    public static void export(CheckpointDirectory checkpoint, Optional<Path> tokenizer, Path outDir, long maxShardSize, Progress progress) {
-        new CheckpointExport(checkpoint, tokenizer, outDir, maxShardSize, progress).run();
+    public static void export(CheckpointDirectory checkpoint, Target target, Progress progress) {
+        new CheckpointExport(checkpoint, target, progress).run();
     }
 
     private void run() {
-        if (maxShardSize < 1) { throw new CallerException("max_shard_size=%d; must be at least 1 byte".formatted(maxShardSize)); }
-        Optional<TokenizerFiles> tokenizerFiles = tokenizer.map(TokenizerFiles::of);
-        ExportedConfig config = ExportedConfig.of(checkpoint.manifest().modelConfigJson());
-        try (var staging = StagingDirectory.beside(outDir); var tensors = SavedTensors.open(checkpoint)) {
-            List<ExportFile> files = ExportFile.plan(checkpoint.manifest().parameters(), maxShardSize);
-            writeWeights(files, tensors, staging);
-            staging.write("config.json", config.configJson());
-            config.generationConfigJson().ifPresent(json -> staging.write("generation_config.json", json));
-            tokenizerFiles.ifPresent(t -> t.copy(staging, config));
-            compare(files, tensors, staging);
-            staging.commit();
+        Optional<TokenizerFiles> tokenizer = target.tokenizer.map(TokenizerFiles::of);
+        ExportedConfig config = ExportedConfig.of(checkpoint.manifest().modelConfigJson(), target.type);
+        try (var directory = ExportDirectory.at(target.directory); var tensors = new TensorStream(checkpoint)) {
+            writeWeights(directory, tensors);
+            config.generationConfigJson().ifPresent(json -> directory.write("generation_config.json", json));
+            tokenizer.ifPresent(t -> t.copy(directory, config));
+            directory.write("config.json", config.configJson());
+            directory.commit();
         } catch (IOException e) {
             throw new WorldException("storage", "output_dir=%s could not be written (%s); free space there or choose another directory"
-                    .formatted(outDir, StorageReason.of(e)), e);
+                    .formatted(target.directory, StorageReason.of(e)), e);
         }
     }
 
-    private void writeWeights(List<ExportFile> files, SavedTensors tensors, StagingDirectory staging) throws IOException {
-        long done = 0;
-        for (ExportFile file : files) {
-            file.write(staging.path(), tensors);
-            done += file.bytes();
-            progress.advanced("writing", done, tensors.bytes());
-        }
-        if (files.size() > 1) { staging.write("model.safetensors.index.json", ExportFile.indexJson(files)); }
+    private void writeWeights(ExportDirectory directory, TensorStream tensors) throws IOException {
+        List<ExportFile> files = ExportFile.plan(checkpoint.manifest().parameters(), target.type, target.maxShardSize);
+        long total = files.stream().mapToLong(ExportFile::bytes).sum();
+        var written = new ArrayList<ExportFile.Written>();
+        var writing = new Phase("writing", total);
+        for (ExportFile file : files) { written.add(file.write(directory, tensors, writing)); }
+        var reading = new Phase("reading back", written.stream().mapToLong(ExportFile.Written::bytes).sum());
+        for (int i = 0; i < files.size(); i++) { files.get(i).check(directory, written.get(i), tensors.buffer(), reading); }
+        if (files.size() > 1) { directory.write("model.safetensors.index.json", ExportFile.indexJson(files)); }
     }
 
-    private void compare(List<ExportFile> files, SavedTensors tensors, StagingDirectory staging) throws IOException {
-        long done = 0;
-        for (ExportFile file : files) {
-            file.compare(staging.path(), tensors);
-            done += file.bytes();
-            progress.advanced("comparing", done, tensors.bytes());
+    /// Adds up the bytes of one phase.
+    private final class Phase implements LongConsumer {
+        private final String name;
+        private final long total;
+        private long done;
+
+        Phase(String name, long total) {
+            this.name = name;
+            this.total = total;
+        }
+
+        @Override
+        public void accept(long bytes) {
+            done += bytes;
+            progress.advanced(name, done, total);
         }
     }
 }

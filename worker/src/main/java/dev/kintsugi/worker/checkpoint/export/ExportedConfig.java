@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.checkpoint.export;
 
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import java.util.List;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
@@ -12,13 +13,15 @@ record ExportedConfig(ObjectNode config) {
     private static final JsonMapper JSON = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
     private static final List<String> SPECIAL_TOKENS = List.of("bos_token_id", "eos_token_id", "pad_token_id");
 
-    static ExportedConfig of(String modelConfigJson) {
+    /// @param type F32 or BF16
+    static ExportedConfig of(String modelConfigJson, ElementType type) {
         var config = (ObjectNode) JSON.readTree(modelConfigJson);
         if (!config.has("model_type")) { config.put("model_type", "llama"); }
         config.putArray("architectures").add("LlamaForCausalLM");
         // "dtype" is Transformers 5's name; "torch_dtype" is what versions before 4.56 read, and is warned about where both are.
-        config.put("dtype", "float32");
-        if (config.has("torch_dtype")) { config.put("torch_dtype", "float32"); }
+        String dtype = type == ElementType.BF16 ? "bfloat16" : "float32";
+        config.put("dtype", dtype);
+        if (config.has("torch_dtype")) { config.put("torch_dtype", dtype); }
         return new ExportedConfig(config);
     }
 

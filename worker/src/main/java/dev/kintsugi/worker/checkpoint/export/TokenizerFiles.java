@@ -37,7 +37,7 @@ record TokenizerFiles(JsonNode tokenizer, List<Path> paths) {
         return new TokenizerFiles(tokenizer, List.copyOf(paths));
     }
 
-    void copy(StagingDirectory into, ExportedConfig config) {
+    void copy(ExportDirectory into, ExportedConfig config) {
         into.copy(paths.getFirst(), TOKENIZER);
         paths.stream().skip(1).forEach(p -> into.copy(p, p.getFileName().toString()));
         if (paths.stream().noneMatch(p -> p.endsWith(CONFIG))) { into.write(CONFIG, config.tokenizerConfigJson(tokenizer)); }

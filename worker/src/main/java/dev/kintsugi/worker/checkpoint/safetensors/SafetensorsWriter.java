@@ -35,9 +35,14 @@ public final class SafetensorsWriter implements AutoCloseable {
     private boolean finished;
 
     /// A tensor to be written. Shape in elements.
-    public record Planned(String name, List<Long> shape) {
+    public record Planned(String name, ElementType type, List<Long> shape) {
+        /// An f32 tensor.
+        public Planned(String name, List<Long> shape) {
+            this(name, ElementType.F32, shape);
+        }
+
         long bytes() {
-            return Math.multiplyExact(Float.BYTES, shape.stream().reduce(1L, Math::multiplyExact));
+            return Math.multiplyExact(type.bytes(), shape.stream().reduce(1L, Math::multiplyExact));
         }
     }
 
@@ -75,7 +80,7 @@ public final class SafetensorsWriter implements AutoCloseable {
         var byName = new TreeMap<String, ObjectNode>();
         long begin = 0;
         for (Planned t : tensors) {
-            ObjectNode entry = JSON.createObjectNode().put("dtype", "F32");
+            ObjectNode entry = JSON.createObjectNode().put("dtype", t.type().name());
             t.shape().forEach(entry.putArray("shape")::add);
             entry.putArray("data_offsets").add(begin).add(begin + t.bytes());
             begin += t.bytes();

@@ -4,20 +4,30 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.storage.StoragePath;
+import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
 import dev.kintsugi.worker.checkpoint.CorruptShardException;
 import dev.kintsugi.worker.checkpoint.SavedModel;
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import dev.kintsugi.worker.checkpoint.weights.HuggingFaceWeights;
 import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.failure.WorldException;
+import dev.kintsugi.worker.memory.Bf16;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -31,7 +41,7 @@ class CheckpointExportTest {
     @CsvSource({"1,1000000000,1", "3,1000000000,1", "16,1000000000,1", "3,9000,5", "4,1,21"})
     void shouldJoinTheShardsOfAnyWorldSize(int worldSize, long maxShardSize, int files) throws Exception {
         Path out = directory.resolve("exported");
-        CheckpointExport.export(model.save(directory, worldSize, 5), null, out, maxShardSize);
+        Exports.export(model.save(directory, worldSize, 5), null, out, maxShardSize);
         assertThat(names(out).stream().filter(n -> n.endsWith(".safetensors"))).hasSize(files);
         try (var weights = HuggingFaceWeights.open(out, model.model()); Arena arena = Arena.ofConfined()) {
             assertThat(weights.unexpected()).isEmpty();
@@ -45,10 +55,50 @@ class CheckpointExportTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void shouldRoundToBf16(int worldSize) throws Exception {
+        Path out = directory.resolve("exported");
+        Exports.export(model.save(directory, worldSize, 5), null, out, 9000, ElementType.BF16);
+        assertThat(Files.readString(out.resolve("config.json"))).contains("\"dtype\" : \"bfloat16\"", "\"torch_dtype\" : \"bfloat16\"");
+        try (var weights = HuggingFaceWeights.open(out, model.model()); Arena arena = Arena.ofConfined()) {
+            for (ParameterSpec p : model.model().parameters()) {
+                MemorySegment bf16 = arena.allocate(p.numel() * Short.BYTES);
+                weights.readBf16(p, bf16);
+                for (long e = 0; e < p.numel(); e++) {
+                    assertThat(bf16.getAtIndex(ValueLayout.JAVA_SHORT, e)).isEqualTo(Bf16.bits(Float.intBitsToFloat(model.bits(0, p.name(), e))));
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldReadBackWhatItWrote() throws Exception {
+        var checkpoint = CheckpointDirectory.open(StoragePath.of(model.save(directory, 2, 5)));
+        var target = new CheckpointExport.Target(StoragePath.of(directory.resolve("exported")), Optional.empty(), 9000, ElementType.F32);
+        Path last = directory.resolve(".exported.partial/model-00005-of-00005.safetensors");
+        var calls = new AtomicInteger();
+        assertThatThrownBy(() -> CheckpointExport.export(checkpoint, target, (phase, _, _) -> {
+            if (phase.equals("reading back") && calls.getAndIncrement() == 0) { flipLastBit(last); }
+        })).isInstanceOf(WorldException.class).hasMessageContaining(last + " reads back other than it was written: expected=crc32c ")
+                .hasMessageEndingWith("; check the storage and export again");
+        assertThat(names(directory)).containsExactly("checkpoints");
+    }
+
+    private static void flipLastBit(Path file) {
+        try {
+            byte[] bytes = Files.readAllBytes(file);
+            bytes[bytes.length - 1] ^= 1;
+            Files.write(file, bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @Test
     void shouldWriteTheIndexAsTransformersDoes() throws Exception {
         Path out = directory.resolve("exported");
-        CheckpointExport.export(model.save(directory, 2, 5), null, out, 9000);
+        Exports.export(model.save(directory, 2, 5), null, out, 9000);
         JsonNode index = new JsonMapper().readTree(Files.readString(out.resolve("model.safetensors.index.json")));
         assertThat(index.at("/metadata/total_size").asLong()).isEqualTo(4 * model.model().numel());
         assertThat(index.at("/weight_map/lm_head.weight").asString()).isEqualTo("model-00005-of-00005.safetensors");
@@ -58,7 +108,7 @@ class CheckpointExportTest {
     @Test
     void shouldWriteConfigAndGenerationConfig() throws Exception {
         Path out = directory.resolve("exported");
-        CheckpointExport.export(model.save(directory, 2, 5), null, out, 1 << 30);
+        Exports.export(model.save(directory, 2, 5), null, out, 1 << 30);
         JsonNode config = new JsonMapper().readTree(Files.readString(out.resolve("config.json")));
         assertThat(config.get("architectures").toString()).isEqualTo("[\"LlamaForCausalLM\"]");
         assertThat(config.get("dtype").asString()).isEqualTo("float32");
@@ -75,7 +125,7 @@ class CheckpointExportTest {
         Files.writeString(tokenizer.resolve("special_tokens_map.json"), "{}");
         Files.writeString(tokenizer.resolve("README.md"), "not part of a tokenizer");
         Path out = Files.createDirectory(directory.resolve("exported"));
-        CheckpointExport.export(model.save(directory, 1, 5), tokenizer, out, 1 << 30);
+        Exports.export(model.save(directory, 1, 5), tokenizer, out, 1 << 30);
         assertThat(names(out)).containsExactly("config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json",
                 "tokenizer.json", "tokenizer_config.json");
         assertThat(Files.readString(out.resolve("tokenizer_config.json"))).contains("\"eos_token\" : \"<|end|>\"")
@@ -86,7 +136,7 @@ class CheckpointExportTest {
     void shouldLeaveNothingBehindWhenAShardIsBad() throws Exception {
         Path checkpoint = model.save(directory, 2, 5);
         Files.writeString(checkpoint.resolve("model/shard-00002-model-00001-of-00001.safetensors"), "no");
-        assertThatThrownBy(() -> CheckpointExport.export(checkpoint, null, directory.resolve("a/b"), 1 << 30))
+        assertThatThrownBy(() -> Exports.export(checkpoint, null, directory.resolve("a/b"), 1 << 30))
                 .isInstanceOf(CorruptShardException.class);
         assertThat(directory.resolve("a")).isEmptyDirectory();
     }
@@ -95,7 +145,7 @@ class CheckpointExportTest {
     void shouldReplaceWhatAKilledExportLeft() throws Exception {
         Path left = Files.createDirectories(directory.resolve(".exported.partial/sub"));
         Files.writeString(left.resolve("model.safetensors"), "half");
-        CheckpointExport.export(model.save(directory, 2, 5), null, directory.resolve("exported"), 1 << 30);
+        Exports.export(model.save(directory, 2, 5), null, directory.resolve("exported"), 1 << 30);
         assertThat(names(directory)).containsExactly("checkpoints", "exported");
     }
 
@@ -109,12 +159,14 @@ class CheckpointExportTest {
         assertRefused(checkpoint, occupied, directory.resolve("new"),
                 "tokenizer_name=%s has no tokenizer.json; give a directory that has one".formatted(occupied));
         assertRefused(checkpoint, file, directory.resolve("new"), "tokenizer_name=%s: %s is not valid JSON".formatted(file, file));
+        assertThatThrownBy(() -> Exports.export(checkpoint, null, directory.resolve("new"), 50_000_000_001L)).isInstanceOf(CallerException.class)
+                .hasMessage("max_shard_size=50000000001 bytes; must be in [1, 50000000000], which is 50GB");
         assertRefused(directory, null, directory.resolve("new"), directory + " is not a checkpoint: it has no manifest.json");
         assertThat(names(directory)).containsExactly("checkpoints", "occupied");
     }
 
     private static void assertRefused(Path checkpoint, Path tokenizer, Path out, String message) {
-        assertThatThrownBy(() -> CheckpointExport.export(checkpoint, tokenizer, out, 1 << 30)).isInstanceOf(CallerException.class)
+        assertThatThrownBy(() -> Exports.export(checkpoint, tokenizer, out, 1 << 30)).isInstanceOf(CallerException.class)
                 .hasMessageStartingWith(message);
     }
 

@@ -8,7 +8,7 @@ import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.worker.checkpoint.SavedModel;
-import dev.kintsugi.worker.checkpoint.export.CheckpointExport;
+import dev.kintsugi.worker.checkpoint.export.Exports;
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsWriter;
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsWriter.Planned;
 import dev.kintsugi.worker.failure.CallerException;
@@ -123,7 +123,7 @@ class HuggingFaceWeightsTest {
 
     private Path sharded() throws Exception {
         Path out = directory.resolve("sharded");
-        CheckpointExport.export(SavedModel.llama().save(directory, 1, 1), null, out, 9000);
+        Exports.export(SavedModel.llama().save(directory, 1, 1), null, out, 9000);
         return out;
     }
 
