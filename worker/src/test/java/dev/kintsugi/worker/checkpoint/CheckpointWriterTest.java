@@ -66,6 +66,7 @@ class CheckpointWriterTest {
             writer.save(model.filled(plan, 0), SavedModel.training(1), v -> { throw new IllegalStateException("stream is closed"); });
             writer.awaitIdle();
             assertThat(writer.save(model.filled(plan, 0), SavedModel.training(2), v -> {})).isTrue();
+            writer.awaitIdle();
         }
     }
 

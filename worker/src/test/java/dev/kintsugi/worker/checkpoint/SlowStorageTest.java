@@ -53,9 +53,10 @@ class SlowStorageTest {
     }
 
     @AfterEach
-    void close() {
+    void close() throws InterruptedException {
         storage.goOn();
         writer.close();
+        while (!writer.isIdle()) { Thread.sleep(1); }           // or it would write into a directory that is being removed
     }
 
     @Test

@@ -34,16 +34,19 @@ class CheckpointsTest {
     private final ShardPlan plan = model.plan(2);
     private final ShardBuffers state = model.filled(plan, 1);
     private final BlockingQueue<RankEvent> events = new LinkedBlockingQueue<>();
+    private CheckpointWriter writer;
     private Checkpoints checkpoints;
 
     @BeforeEach
     void open() {
-        checkpoints = new Checkpoints(new CheckpointWriter(StoragePath.of(directory), plan, 1, true), event -> events.add(event.build()));
+        writer = new CheckpointWriter(StoragePath.of(directory), plan, 1, true);
+        checkpoints = new Checkpoints(writer, event -> events.add(event.build()));
     }
 
     @AfterEach
-    void close() {
+    void close() throws InterruptedException {
         checkpoints.close();
+        while (!writer.isIdle()) { Thread.sleep(1); }           // or it would write into a directory that is being removed
     }
 
     @Test
