@@ -2,6 +2,7 @@ package dev.kintsugi.coordinator;
 
 import com.google.common.util.concurrent.ListenableFuture;
 import dev.kintsugi.proto.v1.CheckpointCommitted;
+import dev.kintsugi.proto.v1.CheckpointVerified;
 import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.proto.v1.FailureKind;
 import dev.kintsugi.proto.v1.Hello;
@@ -99,12 +100,21 @@ final class FakeRank {
         send(RankEvent.newBuilder().setCheckpointVote(vote));
     }
 
+    /// @param failure empty: all came back as it was written
+    void readBack(long step, String failure) {
+        send(RankEvent.newBuilder().setCheckpointVerified(CheckpointVerified.newBuilder().setStep(step).setFailure(failure)));
+    }
+
     void cannotWrite(long step, String why) {
         send(RankEvent.newBuilder().setCheckpointVote(CheckpointVote.newBuilder().setStep(step).setFailure(why)));
     }
 
     void failed(FailureKind kind, String message) {
         send(RankEvent.newBuilder().setFailed(RankFailed.newBuilder().setKind(kind).setMessage(message)));
+    }
+
+    void foundCorrupt(String message) {
+        send(RankEvent.newBuilder().setFailed(RankFailed.newBuilder().setKind(FailureKind.WORLD).setMessage(message).setCode("corrupt_shard")));
     }
 
     void finished() {

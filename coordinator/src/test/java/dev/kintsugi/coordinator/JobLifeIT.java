@@ -18,6 +18,7 @@ import dev.kintsugi.proto.v1.WatchJobRequest;
 import dev.kintsugi.proto.v1.WatchJobResponse;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
 import dev.kintsugi.sharding.plan.Sharding;
+import dev.kintsugi.storage.StoragePath;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -50,7 +51,7 @@ class JobLifeIT {
 
     @Test
     void shouldTrainCommitAndSucceed() throws Exception {
-        Job job = cluster.submit(cluster.spec(2));
+        Job job = cluster.submit(cluster.spec(2).setSaveTotalLimit(1));
         assertThat(job.getState()).isEqualTo(JobState.QUEUED);
         assertThat(job.getParameters()).isPositive();
         CompletableFuture<List<WatchJobResponse>> watched = watch(job);
@@ -152,6 +153,7 @@ class JobLifeIT {
                 .cancelJob(CancelJobRequest.newBuilder().setJobId(job.getJobId()).build()).getJob());
         cluster.awaitState(job, JobState.STOPPING);
         assertThat(cancelled).isNotDone();
+        for (int i = 0; i < 500 && host.stops.isEmpty(); i++) { Thread.sleep(10); }
         host.clear(host.stops.getFirst());
         assertThat(cancelled.get(5, TimeUnit.SECONDS).getState()).isEqualTo(JobState.CANCELLED);
     }
@@ -194,7 +196,7 @@ class JobLifeIT {
         assertThat(ranks.get(0).commands.poll(5, TimeUnit.SECONDS).getCheckpointAbandoned().getReason())
                 .isEqualTo("rank 1 could not write: disk full");
         assertThat(cluster.awaitState(job, JobState.RUNNING).getLastCheckpointStep()).isZero();
-        assertThat(new CheckpointDirectory(root.resolve("out")).newest()).isEmpty();
+        assertThat(checkpoints().newest()).isEmpty();
     }
 
     @Test
@@ -203,11 +205,121 @@ class JobLifeIT {
         var host = new FakeHost(cluster.channel, "a", 1);
         List<FakeRank> ranks = cluster.prepareAll(host, host.awaitStart(), 4);
         vote(ranks, 1);
+        ranks.getFirst().readBack(1, "");
         vote(ranks, 2);
+        vote(ranks, 3);
+        Thread.sleep(100);
+        assertThat(checkpoints().committed()).as("none of the newer ones is verified").extracting("step").containsExactly(1L, 2L, 3L);
+        ranks.getFirst().readBack(2, "");
         for (int i = 0; i < 100 && Files.exists(root.resolve("out/checkpoints/step-00000001")); i++) {
             Thread.sleep(20);
         }
-        assertThat(new CheckpointDirectory(root.resolve("out")).committed()).extracting("step").containsExactly(2L);
+        assertThat(checkpoints().committed()).extracting("step").containsExactly(2L, 3L);
+        assertThat(root.resolve("out/checkpoints/step-00000002/verified.json")).content().contains("verified_at");
+    }
+
+    @Test
+    void shouldEndOnlyOnceTheLastCheckpointHasBeenReadBack() throws Exception {
+        Job job = cluster.submit(cluster.spec(2));
+        var host = new FakeHost(cluster.channel, "a", 2);
+        List<FakeRank> ranks = cluster.prepareAll(host, host.awaitStart(), 4);
+        vote(ranks, 4);
+        ranks.get(0).readBack(4, "");
+        ranks.get(0).finished();
+        Thread.sleep(200);
+        assertThat(cluster.job(job).getState()).isEqualTo(JobState.RUNNING);
+        assertThat(root.resolve("out/checkpoints/step-00000004/verified.json")).doesNotExist();
+        ranks.get(1).readBack(4, "");
+        ranks.get(1).finished();
+        cluster.await(job, j -> j.getMessage().startsWith("trained"));
+        assertThat(root.resolve("out/checkpoints/step-00000004/verified.json")).exists();
+    }
+
+    @Test
+    void shouldSetAsideWhatReadsBackWrongAndSaySo() throws Exception {
+        Job job = cluster.submit(cluster.spec(2).setSaveTotalLimit(1));
+        CompletableFuture<List<WatchJobResponse>> watched = watch(job);
+        var host = new FakeHost(cluster.channel, "a", 2);
+        List<FakeRank> ranks = cluster.prepareAll(host, host.awaitStart(), 4);
+        vote(ranks, 2);
+        ranks.forEach(r -> r.readBack(2, ""));
+        vote(ranks, 4);
+        ranks.get(0).readBack(4, "");
+        ranks.get(1).readBack(4, "rank 1 reads shard-00002 other than it was written: bytes 0 to 1048575");
+        assertThat(cluster.await(job, j -> j.getLastCheckpointStep() == 2).getLastCheckpointStep()).isEqualTo(2);
+        ranks.forEach(FakeRank::finished);
+        // Trained to the end, but of the end nothing is kept: the job goes on from the newest good one.
+        StartRanks again = host.awaitStart();
+        assertThat(cluster.joinAll(host, again).getFirst().awaitJoined().getResume().getStep()).isEqualTo(2);
+        assertThat(root.resolve("out/checkpoints/step-00000004/manifest.damaged.json")).exists();
+        assertThat(root.resolve("out/checkpoints/step-00000004/manifest.json")).doesNotExist();
+        assertThat(cluster.job(job).getMessage()).contains("of the last step 4 there is no checkpoint, for it was found damaged: rank 1 reads")
+                .contains("restarted from step 2");
+        cluster.jobs.cancelJob(CancelJobRequest.newBuilder().setJobId(job.getJobId()).build());
+        assertThat(watched.get(10, TimeUnit.SECONDS).stream().flatMap(n -> n.getNotesList().stream()))
+                .anyMatch(n -> n.startsWith("checkpoint step-00000004 is damaged") && n.contains("bytes 0 to 1048575")
+                        && n.endsWith("the newest is now of step 2"));
+    }
+
+    @Test
+    void shouldFallBackToTheCheckpointBeforeOneThatRanksFindCorrupt() throws Exception {
+        Job job = cluster.submit(cluster.spec(1).setMaxRestarts(1));
+        CompletableFuture<List<WatchJobResponse>> watched = watch(job);
+        var host = new FakeHost(cluster.channel, "a", 1);
+        StartRanks first = host.awaitStart();
+        List<FakeRank> ranks = cluster.prepareAll(host, first, 9);
+        for (long step = 1; step <= 4; step++) { vote(ranks, step); }
+        host.exited(first, 0, 137, "");
+        for (long step = 4; step >= 2; step--) {
+            FakeRank rank = cluster.joinAll(host, host.awaitStart()).getFirst();
+            assertThat(rank.awaitJoined().getResume().getStep()).isEqualTo(step);
+            rank.foundCorrupt("rank 0: shard-00001 of step " + step + " is corrupt");
+        }
+        List<FakeRank> last = cluster.prepareAll(host, host.awaitStart(), 9);
+        assertThat(last.getFirst().awaitJoined().getResume().getStep()).isEqualTo(1);
+        cluster.awaitState(job, JobState.RUNNING);
+        // Going on from it proves it sound.
+        for (int i = 0; i < 100 && !Files.exists(root.resolve("out/checkpoints/step-00000001/verified.json")); i++) { Thread.sleep(20); }
+        assertThat(root.resolve("out/checkpoints/step-00000001/verified.json")).exists();
+        last.getFirst().foundCorrupt("no reason while training");
+        cluster.await(job, j -> j.getGeneration() == 6);
+        assertThat(checkpoints().committed()).extracting("step").containsExactly(1L);
+        FakeRank rank = cluster.joinAll(host, host.awaitStart()).getFirst();
+        rank.foundCorrupt("rank 0: shard-00001 of step 1 is corrupt");
+        assertThat(cluster.awaitState(job, JobState.FAILED).getMessage()).contains("holds no checkpoint to go on from")
+                .contains("step-00000004 was found damaged").contains("step-00000001 was found damaged");
+        assertThat(watched.get(10, TimeUnit.SECONDS).stream().flatMap(n -> n.getNotesList().stream()))
+                .anyMatch(n -> n.contains("step-00000003 is damaged") && n.contains("the newest is now of step 2"));
+    }
+
+    @Test
+    void shouldNotReplaceACheckpointThatWasNamed() throws Exception {
+        Job job = cluster.submit(cluster.spec(1));
+        var host = new FakeHost(cluster.channel, "a", 1);
+        List<FakeRank> ranks = cluster.prepareAll(host, host.awaitStart(), 9);
+        vote(ranks, 1);
+        vote(ranks, 2);
+        cluster.jobs.cancelJob(CancelJobRequest.newBuilder().setJobId(job.getJobId()).build());
+        Job named = cluster.submit(cluster.spec(1).setResumeFromCheckpoint(root.resolve("out/checkpoints/step-00000002").toString()));
+        FakeRank rank = cluster.joinAll(host, host.awaitStart()).getFirst();
+        assertThat(rank.awaitJoined().getResume().getStep()).isEqualTo(2);
+        rank.foundCorrupt("rank 0: shard-00001 is corrupt");
+        assertThat(cluster.awaitState(named, JobState.FAILED).getMessage())
+                .startsWith("rank 0: shard-00001 is corrupt; no other checkpoint is taken in place of one that was named");
+        assertThat(checkpoints().committed()).extracting("step").containsExactly(1L, 2L);
+    }
+
+    @Test
+    void shouldTellARankThatSavesWhatTheOthersGaveUp() throws Exception {
+        cluster.submit(cluster.spec(2));
+        var host = new FakeHost(cluster.channel, "a", 2);
+        List<FakeRank> ranks = cluster.prepareAll(host, host.awaitStart(), 4);
+        ranks.get(1).cannotWrite(2, "the save of step 1 is not over");
+        for (FakeRank r : ranks) { assertThat(r.commands.poll(5, TimeUnit.SECONDS).getCheckpointAbandoned().getStep()).isEqualTo(2); }
+        ranks.get(0).vote(2);
+        assertThat(ranks.get(0).commands.poll(5, TimeUnit.SECONDS).getCheckpointAbandoned().getReason())
+                .isEqualTo("rank 1 could not write: the save of step 1 is not over");
+        vote(ranks, 3);
     }
 
     @Test
@@ -237,6 +349,10 @@ class JobLifeIT {
         assertThat(cluster.job(job).getState()).isEqualTo(JobState.STARTING);
     }
 
+    private CheckpointDirectory checkpoints() {
+        return new CheckpointDirectory(StoragePath.of(root.resolve("out/checkpoints")));
+    }
+
     private CompletableFuture<List<WatchJobResponse>> watch(Job job) {
         var stream = cluster.jobs.watchJob(WatchJobRequest.newBuilder().setJobId(job.getJobId()).build());
         return CompletableFuture.supplyAsync(() -> {
@@ -258,6 +374,7 @@ class JobLifeIT {
     private static void finish(List<FakeRank> ranks, long step) throws Exception {
         vote(ranks, step);
         for (FakeRank r : ranks) {
+            r.readBack(step, "");
             r.finished();
             r.leave();
         }

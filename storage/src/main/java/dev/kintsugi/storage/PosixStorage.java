@@ -18,7 +18,7 @@ final class PosixStorage implements Storage {
     public List<String> children(StoragePath directory) throws IOException {
         try (Stream<Path> entries = Files.list(directory.toPath())) {
             return entries.map(p -> p.getFileName().toString()).filter(name -> !PosixWritableFile.isPartial(name)).sorted().toList();
-        } catch (NoSuchFileException e) {
+        } catch (NoSuchFileException | NotDirectoryException e) {
             return List.of();
         } catch (IOException e) {
             throw StorageReason.explained(directory, e);

@@ -3,7 +3,9 @@ package dev.kintsugi.storage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 
 /// Files of checkpoints. Thread-safe; every method blocks.
 ///
@@ -12,6 +14,16 @@ public interface Storage extends AutoCloseable {
     /// Names of the files and directories right below `directory`, sorted; none if there is no such directory. Files that are still being
     /// written are not among them.
     List<String> children(StoragePath directory) throws IOException;
+
+    /// Bytes of every file right below `directory`, by name; none if there is no such directory.
+    default Map<String, Long> sizes(StoragePath directory) throws IOException {
+        var sizes = new TreeMap<String, Long>();
+        for (String name : children(directory)) {
+            OptionalLong size = size(directory.resolve(name));
+            if (size.isPresent()) { sizes.put(name, size.getAsLong()); }
+        }
+        return sizes;
+    }
 
     /// Bytes of a file; empty if there is none of that name (a directory is none).
     OptionalLong size(StoragePath file) throws IOException;
@@ -49,6 +61,10 @@ public interface Storage extends AutoCloseable {
 
     /// Removes a directory with all that is in it, unfinished files too; no error if it is gone already.
     void deleteTree(StoragePath directory) throws IOException;
+
+    /// Gives up what killed processes left unfinished of files whose paths begin with the text of `start`, where that takes space although no
+    /// directory shows it. Only to be called while nobody writes there.
+    default void removeUnfinished(StoragePath start) throws IOException {}
 
     /// Bytes that can still be written below `directory`, which need not exist yet; empty where storage has no such number.
     OptionalLong freeBytes(StoragePath directory) throws IOException;

@@ -54,7 +54,7 @@ public final class Summary {
     /// @param seconds since the job was submitted
     public static List<String> end(Job job, double seconds, boolean picture) {
         String directory = job.getSpec().getOutputDir();
-        String checkpoint = "%s/checkpoints/step-%08d".formatted(directory, job.getLastCheckpointStep());
+        String checkpoint = "%s/step-%08d".formatted(job.getSpec().getCheckpointDir(), job.getLastCheckpointStep());
         var lines = new ArrayList<>(List.of(
                 "done: %s steps in %s, final loss %.4f".formatted(Quantities.grouped(job.getStep()), Quantities.duration(seconds),
                         job.getLastMetrics().getLoss()),

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /// Runs the `kintsugi` launcher as a user would: a process, its exit status, what it printed.
@@ -22,10 +23,15 @@ final class Cli {
     }
 
     static Result run(Path workDir, List<String> arguments) {
+        return run(workDir, Map.of(), arguments);
+    }
+
+    /// @param environment variables besides those of this process
+    static Result run(Path workDir, Map<String, String> environment, List<String> arguments) {
         try {
             Path out = Files.createTempFile(workDir, "out", ".txt");
             Path err = Files.createTempFile(workDir, "err", ".txt");
-            Process process = start(workDir, out, err, arguments);
+            Process process = start(workDir, environment, out, err, arguments);
             if (!process.waitFor(240, TimeUnit.SECONDS)) {
                 process.destroy();
                 process.waitFor(10, TimeUnit.SECONDS);
@@ -42,11 +48,25 @@ final class Cli {
     }
 
     static Process start(Path workDir, Path out, Path err, List<String> arguments) throws IOException {
+        return start(workDir, Map.of(), out, err, arguments);
+    }
+
+    static Process start(Path workDir, Map<String, String> environment, Path out, Path err, List<String> arguments) throws IOException {
         var command = new ArrayList<String>();
         command.add(ROOT.resolve("kintsugi").toString());
         command.addAll(arguments);
-        return new ProcessBuilder(command).directory(workDir.toFile()).redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
-                .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        var builder = new ProcessBuilder(command).directory(workDir.toFile()).redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+                .redirectOutput(out.toFile()).redirectError(err.toFile());
+        builder.environment().putAll(environment);
+        return builder.start();
+    }
+
+    /// SIGKILL to the process and everything it started; returns when they are gone.
+    static void killAll(Process process) throws Exception {
+        List<ProcessHandle> all = process.descendants().toList();
+        process.destroyForcibly();
+        all.forEach(ProcessHandle::destroyForcibly);
+        for (ProcessHandle p : all) { p.onExit().get(20, TimeUnit.SECONDS); }
     }
 
     private static Path root() {

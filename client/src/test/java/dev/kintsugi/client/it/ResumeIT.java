@@ -61,9 +61,6 @@ class ResumeIT {
             if (System.nanoTime() > deadline || !process.isAlive()) { throw new AssertionError("step %d was not reached".formatted(steps)); }
             TimeUnit.MILLISECONDS.sleep(5);
         }
-        List<ProcessHandle> all = process.descendants().toList();
-        process.destroyForcibly();
-        all.forEach(ProcessHandle::destroyForcibly);
-        for (ProcessHandle p : all) { p.onExit().get(20, TimeUnit.SECONDS); }
+        Cli.killAll(process);
     }
 }

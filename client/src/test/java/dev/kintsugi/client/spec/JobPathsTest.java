@@ -28,6 +28,18 @@ class JobPathsTest {
         assertThat(resume("runs/checkpoints/step-00000010")).isEqualTo("/home/me/runs/checkpoints/step-00000010");
     }
 
+    @Test
+    void shouldLeaveAddressesOfBucketsAsTheyAre() {
+        assertThat(resume("s3://bucket/runs/a")).isEqualTo("s3://bucket/runs/a");
+        assertThat(checkpointDir("s3://bucket/runs/a")).isEqualTo("s3://bucket/runs/a");
+        assertThat(checkpointDir("runs/a")).isEqualTo("/home/me/runs/a");
+        assertThat(checkpointDir("")).isEmpty();
+    }
+
+    private static String checkpointDir(String text) {
+        return JobPaths.absolute(JobSpec.newBuilder().setCheckpointDir(text).build(), HERE).getCheckpointDir();
+    }
+
     private static String resume(String text) {
         return JobPaths.absolute(JobSpec.newBuilder().setResumeFromCheckpoint(text).build(), HERE).getResumeFromCheckpoint();
     }

@@ -9,7 +9,6 @@ import dev.kintsugi.coordinator.membership.Agent;
 import dev.kintsugi.coordinator.membership.AttemptId;
 import dev.kintsugi.coordinator.membership.Liveness;
 import dev.kintsugi.coordinator.membership.RankLink;
-import dev.kintsugi.proto.v1.CheckpointVerified;
 import dev.kintsugi.proto.v1.FailureKind;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.JoinRequest;
@@ -18,7 +17,8 @@ import dev.kintsugi.proto.v1.RankEvent;
 import dev.kintsugi.proto.v1.RankExited;
 import dev.kintsugi.proto.v1.RankFailed;
 import dev.kintsugi.proto.v1.RankFinished;
-import java.nio.file.Path;
+import dev.kintsugi.sharding.manifest.CheckpointLayout;
+import dev.kintsugi.storage.StoragePath;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -39,6 +39,8 @@ public final class Attempt implements Checkpoints.Listener {
     /// Longest wait for agents, after the grace, to say that nothing is left.
     static final long CLEAR_SECONDS_MAX = 15;
     private static final int FAILURE_GRACE_MS = 1000;
+    /// What a rank calls a checkpoint whose bytes are not those that were written.
+    private static final String CORRUPT = "corrupt_shard";
 
     private enum Phase {
         PREPARING, JOINING, TRAINING, LEAVING, STOPPING, ENDED
@@ -61,6 +63,8 @@ public final class Attempt implements Checkpoints.Listener {
     private long evidenceSinceNs;
     private long deadlineNs;
     private long committedStep;
+    private long damagedStep;
+    private String damage = "";
 
     /// @param clock nanoseconds, as [System#nanoTime()]
     /// @param version goes into manifests
@@ -86,8 +90,8 @@ public final class Attempt implements Checkpoints.Listener {
         if (phase != Phase.PREPARING) { return; }
         start = ready;
         committedStep = ready.step();
-        var directory = new CheckpointDirectory(Path.of(spec.getOutputDir()));
-        checkpoints = new Checkpoints(new Checkpoints.Setting(version, spec, ready.model(), directory), controlLoop, this);
+        checkpoints = new Checkpoints(new Checkpoints.Setting(version, spec, ready.model(), CheckpointDirectory.of(spec)), controlLoop, this);
+        ready.notes().forEach(listener::note);
         phase = Phase.JOINING;
         deadlineNs = clock.getAsLong() + SECONDS.toNanos(JOIN_SECONDS_MAX);
         gang.agents().forEach(a -> uncleared.add(a.id()));
@@ -140,7 +144,7 @@ public final class Attempt implements Checkpoints.Listener {
             case PREPARED -> prepared(rank, event.getPrepared());
             case STEP_COMPLETED -> listener.stepped(event.getStepCompleted().getMetrics());
             case CHECKPOINT_VOTE -> checkpoints.vote(rankNumber, event.getCheckpointVote(), clock.getAsLong());
-            case CHECKPOINT_VERIFIED -> verified(rankNumber, event.getCheckpointVerified());
+            case CHECKPOINT_VERIFIED -> checkpoints.verified(rankNumber, event.getCheckpointVerified());
             case FAILED -> reported(rank, event.getFailed());
             case FINISHED -> finished(rank, event.getFinished());
             case NOTE -> listener.note("rank %d: %s".formatted(rankNumber, event.getNote().getText()));
@@ -152,17 +156,23 @@ public final class Attempt implements Checkpoints.Listener {
     private void prepared(RankState rank, Prepared prepared) {
         rank.prepared = prepared;
         if (!gang.all(r -> r.prepared != null)) { return; }
-        gang.parametersDisagree().ifPresentOrElse(why -> unfit(FailureKind.BUG, why),
-                () -> listener.running(gang.memoryPrepared(), gang.maxSteps()));
+        gang.parametersDisagree().ifPresentOrElse(why -> unfit(FailureKind.BUG, why), this::running);
     }
 
-    private void verified(int rank, CheckpointVerified verified) {
-        if (!verified.getFailure().isEmpty()) {
-            listener.note("rank %d read checkpoint step %d back and found: %s".formatted(rank, verified.getStep(), verified.getFailure()));
-        }
+    private void running() {
+        listener.running(gang.memoryPrepared(), gang.maxSteps());
+        // Between them the ranks have read every byte of it, and found every digest right.
+        if (start.isReplaceable() && start.step() > 0) { checkpoints.verified(start.step()); }
     }
 
     private void reported(RankState rank, RankFailed failed) {
+        if (failed.getCode().equals(CORRUPT) && rank.prepared == null && start.resume().isPresent()) {
+            if (!start.isReplaceable()) {
+                unfit(FailureKind.CALLER, "%s; no other checkpoint is taken in place of one that was named".formatted(failed.getMessage()));
+                return;
+            }
+            checkpoints.setAside(start.step(), failed.getMessage());
+        }
         String explained = failed.getKind() == FailureKind.WORLD ? gang.lastSeen() : "";
         String message = explained.isEmpty() ? failed.getMessage() : failed.getMessage() + " (last seen: " + explained + ")";
         suspect(new Evidence.RankReported(rank.rank, rank.host(), failed.getKind(), message));
@@ -170,14 +180,15 @@ public final class Attempt implements Checkpoints.Listener {
 
     private void finished(RankState rank, RankFinished finished) {
         rank.finished = finished;
+        checkpoints.leave(rank.rank);
         leaveIfDone();
     }
 
     private void leaveIfDone() {
-        if (phase != Phase.TRAINING || !checkpoints.isIdle() || !gang.all(r -> r.finished != null)) { return; }
+        if (phase != Phase.TRAINING || !checkpoints.isSettled() || !gang.all(r -> r.finished != null)) { return; }
         if (committedStep < gang.maxSteps() && !spec.getSaveStrategy().equals("no")) {
-            unfit(FailureKind.WORLD, "all ranks finished, but of the last step %d no checkpoint was committed; the newest is of step %d"
-                    .formatted(gang.maxSteps(), committedStep));
+            unfit(FailureKind.WORLD, "all ranks finished, but of the last step %d there is no checkpoint%s; the newest is of step %d"
+                    .formatted(gang.maxSteps(), damagedStep == gang.maxSteps() ? damage : "", committedStep));
             return;
         }
         phase = Phase.LEAVING;
@@ -193,19 +204,44 @@ public final class Attempt implements Checkpoints.Listener {
     }
 
     @Override
-    public void committed(long step, Path directory, long bytes, double seconds) {
+    public void committed(long step, StoragePath directory, long bytes, double seconds) {
         committedStep = Math.max(committedStep, step);
         listener.committed(step);
-        listener.note("checkpoint %s committed (%s in %.1f s)".formatted(directory.getFileName(), Bytes.show(bytes), seconds));
+        listener.note("checkpoint %s committed (%s in %.1f s)".formatted(directory.fileName(), Bytes.show(bytes), seconds));
         gang.checkpointCommitted(step, directory);
-        leaveIfDone();
-        endIfCleared();
     }
 
     @Override
     public void abandoned(long step, String reason) {
         listener.note("checkpoint of step %d abandoned: %s".formatted(step, reason));
         gang.checkpointAbandoned(step, reason);
+        leaveIfDone();
+        endIfCleared();
+    }
+
+    @Override
+    public void abandonedBefore(int rank, long step, String reason) {
+        gang.checkpointAbandoned(rank, step, reason);
+    }
+
+    @Override
+    public void verified(long step) {
+        listener.note("checkpoint %s verified: it was read back whole".formatted(CheckpointLayout.stepDirectory(step)));
+    }
+
+    @Override
+    public void damaged(long step, String reason, long goodStep) {
+        if (committedStep == step) { committedStep = goodStep; }
+        damagedStep = step;
+        damage = ", for it was found damaged: " + reason;
+        listener.damaged(goodStep);
+        listener.note("checkpoint %s is damaged and does not count any more (its manifest is now %s): %s; %s".formatted(
+                CheckpointLayout.stepDirectory(step), CheckpointLayout.DAMAGED_MANIFEST, reason,
+                goodStep == 0 ? "there is none before it" : "the newest is now of step " + goodStep));
+    }
+
+    @Override
+    public void progressed() {
         leaveIfDone();
         endIfCleared();
     }

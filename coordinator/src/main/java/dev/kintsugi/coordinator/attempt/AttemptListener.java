@@ -13,6 +13,11 @@ public interface AttemptListener {
 
     void committed(long step);
 
+    /// A committed checkpoint turned out to be no good.
+    ///
+    /// @param goodStep of the newest that is left; 0: none
+    void damaged(long goodStep);
+
     /// The final counters, by rank.
     void finished(List<RankMemory> memory);
 

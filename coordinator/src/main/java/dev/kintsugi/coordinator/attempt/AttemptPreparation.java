@@ -1,16 +1,14 @@
 package dev.kintsugi.coordinator.attempt;
 
 import dev.kintsugi.coordinator.checkpoint.CheckpointDirectory;
-import dev.kintsugi.coordinator.checkpoint.CheckpointDirectory.Committed;
 import dev.kintsugi.coordinator.job.TrackedJob;
 import dev.kintsugi.coordinator.plan.PlannedModel;
+import dev.kintsugi.proto.v1.Job;
 import dev.kintsugi.proto.v1.JobSpec;
-import dev.kintsugi.proto.v1.ResumePoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 
 /// Looks at storage before an attempt. Blocks; runs while nothing of the job writes there.
 public final class AttemptPreparation {
@@ -20,28 +18,18 @@ public final class AttemptPreparation {
     /// @throws IOException if storage fails
     /// @throws IllegalArgumentException if the job itself can no longer run
     public static AttemptStart prepare(TrackedJob.Record record, List<Integer> ranksByHost) throws IOException {
-        JobSpec spec = record.job().getSpec();
-        Path output = Path.of(spec.getOutputDir());
-        var checkpoints = new CheckpointDirectory(output);
-        checkpoints.removeUncommitted();
-        Path logDir = Files.createDirectories(logDirectory(spec, record.job().getGeneration()));
-        ShardingChoice sharding = ShardingChoice.decide(spec, ranksByHost);
-        return new AttemptStart(PlannedModel.of(record.modelConfigJson(), sharding.sharding()), sharding.explain(),
-                resumePoint(checkpoints, record.resume()), logDir);
+        Job job = record.job();
+        var checkpoints = CheckpointDirectory.of(job.getSpec());
+        boolean isFresh = job.getGeneration() <= 1 && record.resume().isEmpty();
+        checkpoints.removeUncommitted(isFresh);
+        Path logDir = Files.createDirectories(logDirectory(job.getSpec(), job.getGeneration()));
+        ShardingChoice sharding = ShardingChoice.decide(job.getSpec(), ranksByHost);
+        StartingPoint point = StartingPoint.find(checkpoints, record, isFresh);
+        return new AttemptStart(PlannedModel.of(record.modelConfigJson(), sharding.sharding()), sharding.explain(), point.resume(),
+                point.isReplaceable(), point.notes(), logDir);
     }
 
     public static Path logDirectory(JobSpec spec, long generation) {
         return Path.of(spec.getOutputDir(), "logs", "generation-" + generation);
-    }
-
-    private static Optional<ResumePoint> resumePoint(CheckpointDirectory checkpoints, Optional<Path> asked) throws IOException {
-        Optional<Committed> own = checkpoints.newest();
-        if (own.isPresent()) { return own.map(c -> point(c.step(), c.directory())); }
-        if (asked.isEmpty()) { return Optional.empty(); }
-        return Optional.of(point(CheckpointDirectory.manifest(asked.get()).step(), asked.get()));
-    }
-
-    private static ResumePoint point(long step, Path directory) {
-        return ResumePoint.newBuilder().setStep(step).setDirectory(directory.toString()).build();
     }
 }

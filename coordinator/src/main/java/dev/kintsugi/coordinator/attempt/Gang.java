@@ -18,6 +18,7 @@ import dev.kintsugi.proto.v1.StopRank;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
+import dev.kintsugi.storage.StoragePath;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -132,14 +133,21 @@ public final class Gang {
         return LastSeen.explain(ranks.stream().map(r -> new LastSeen(r.rank, r.host(), r.heartbeat)).toList());
     }
 
-    void checkpointCommitted(long step, Path directory) {
+    void checkpointCommitted(long step, StoragePath directory) {
         sendAll(RankCommand.newBuilder().setCheckpointCommitted(CheckpointCommitted.newBuilder().setStep(step)
                 .setDirectory(directory.toString())).build());
     }
 
     void checkpointAbandoned(long step, String reason) {
-        sendAll(RankCommand.newBuilder().setCheckpointAbandoned(CheckpointAbandoned.newBuilder().setStep(step).setReason(reason))
-                .build());
+        sendAll(abandoned(step, reason));
+    }
+
+    void checkpointAbandoned(int rank, long step, String reason) {
+        find(rank).send(abandoned(step, reason));
+    }
+
+    private static RankCommand abandoned(long step, String reason) {
+        return RankCommand.newBuilder().setCheckpointAbandoned(CheckpointAbandoned.newBuilder().setStep(step).setReason(reason)).build();
     }
 
     private void sendAll(RankCommand command) {

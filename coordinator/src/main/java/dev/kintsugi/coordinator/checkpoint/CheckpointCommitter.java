@@ -9,16 +9,15 @@ import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifest;
 import dev.kintsugi.sharding.manifest.Manifests;
 import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.storage.Storage;
+import dev.kintsugi.storage.StoragePath;
+import dev.kintsugi.storage.Storages;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /// Makes a checkpoint exist: writes its manifest, last, whole or not at all. Blocks on storage; has no state.
 final class CheckpointCommitter {
@@ -27,15 +26,15 @@ final class CheckpointCommitter {
     /// @param directory of the checkpoint, with all files of all ranks on storage
     /// @return bytes of those files
     /// @throws IOException if storage fails, a file has not the voted size, or the votes do not make a whole checkpoint
-    static long commit(Path directory, String version, ShardPlan plan, String modelConfigJson, JobSpec spec, TrainingState state,
+    static long commit(StoragePath directory, String version, ShardPlan plan, String modelConfigJson, JobSpec spec, TrainingState state,
             List<ShardFile> files) throws IOException {
         Manifest manifest = manifest(version, plan, modelConfigJson, spec, state, files);
-        checkSizes(directory, files);
-        Path target = directory.resolve(CheckpointLayout.MANIFEST);
-        Path temporary = directory.resolve(CheckpointLayout.MANIFEST + ".tmp");
-        writeSynced(temporary, Manifests.toJson(manifest));
-        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        syncDirectory(directory);
+        Storage storage = Storages.of(directory);
+        checkSizes(storage, directory, files);
+        // What was found out about an earlier checkpoint of this step is not about this one.
+        storage.delete(directory.resolve(CheckpointLayout.VERIFIED));
+        storage.delete(directory.resolve(CheckpointLayout.DAMAGED_MANIFEST));
+        storage.replace(directory.resolve(CheckpointLayout.MANIFEST), Manifests.toJson(manifest).getBytes(StandardCharsets.UTF_8));
         return manifest.bytes();
     }
 
@@ -51,30 +50,19 @@ final class CheckpointCommitter {
         }
     }
 
-    // Digests are for `checkpoint verify`: reading every shard again here would take as long as writing it.
-    private static void checkSizes(Path directory, List<ShardFile> files) throws IOException {
+    // What is in the files their writers read back; reading every shard here would take as long as writing it.
+    private static void checkSizes(Storage storage, StoragePath directory, List<ShardFile> files) throws IOException {
+        var listed = new HashMap<StoragePath, Map<String, Long>>();
         for (ShardFile f : files) {
-            long bytes = Files.size(directory.resolve(f.getPath()));
-            if (bytes != f.getBytes()) {
-                throw new IOException("%s has %d bytes and %d were voted for".formatted(f.getPath(), bytes, f.getBytes()));
+            StoragePath file = directory.resolve(f.getPath());
+            Map<String, Long> beside = listed.get(file.parent());
+            if (beside == null) {
+                beside = storage.sizes(file.parent());
+                listed.put(file.parent(), beside);
             }
-        }
-    }
-
-    private static void writeSynced(Path file, String text) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
-                StandardOpenOption.TRUNCATE_EXISTING)) {
-            ByteBuffer bytes = StandardCharsets.UTF_8.encode(text);
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.force(true);
-        }
-    }
-
-    private static void syncDirectory(Path directory) throws IOException {
-        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-            channel.force(true);
+            Long bytes = beside.get(file.fileName());
+            if (bytes == null) { throw new IOException("%s is not on storage although it was voted for".formatted(f.getPath())); }
+            if (bytes != f.getBytes()) { throw new IOException("%s has %d bytes and %d were voted for".formatted(f.getPath(), bytes, f.getBytes())); }
         }
     }
 }

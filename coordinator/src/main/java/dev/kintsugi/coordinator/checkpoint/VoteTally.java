@@ -5,7 +5,9 @@ import dev.kintsugi.proto.v1.ShardFile;
 import dev.kintsugi.proto.v1.TrainingState;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /// The ranks' votes on one checkpoint. Immutable; a vote makes a new tally. Pure.
 ///
@@ -17,7 +19,9 @@ record VoteTally(long step, int worldSize, Map<Integer, CheckpointVote> votes) {
     record Open(int missing) implements Verdict {}
 
     /// Every rank's files are on storage.
-    record Commit(TrainingState state, List<ShardFile> files) implements Verdict {}
+    ///
+    /// @param writers ranks that have files of it
+    record Commit(TrainingState state, List<ShardFile> files, Set<Integer> writers) implements Verdict {}
 
     /// The save is given up; the attempt goes on.
     record Abandon(String reason) implements Verdict {}
@@ -37,14 +41,14 @@ record VoteTally(long step, int worldSize, Map<Integer, CheckpointVote> votes) {
     }
 
     Verdict verdict() {
-        // Even a failure waits for all votes: a rank that is told of the decision may save again, and must not be writing any more.
-        if (votes.size() < worldSize) { return new Open(worldSize - votes.size()); }
         var byRank = new TreeMap<>(votes);
+        // One failure decides, so that the others need not write on.
         for (var e : byRank.entrySet()) {
             if (!e.getValue().getFailure().isEmpty()) {
                 return new Abandon("rank %d could not write: %s".formatted(e.getKey(), e.getValue().getFailure()));
             }
         }
+        if (votes.size() < worldSize) { return new Open(worldSize - votes.size()); }
         TrainingState state = byRank.get(0).getState();
         for (var e : byRank.entrySet()) {
             if (!e.getValue().getState().equals(state)) {
@@ -54,6 +58,8 @@ record VoteTally(long step, int worldSize, Map<Integer, CheckpointVote> votes) {
         if (state.getStep() != step) {
             return new Abandon("the ranks voted for step %d with the state of step %d".formatted(step, state.getStep()));
         }
-        return new Commit(state, byRank.values().stream().flatMap(v -> v.getFilesList().stream()).toList());
+        var writers = new TreeSet<Integer>();
+        byRank.forEach((rank, vote) -> { if (vote.getFilesCount() > 0) { writers.add(rank); } });
+        return new Commit(state, byRank.values().stream().flatMap(v -> v.getFilesList().stream()).toList(), writers);
     }
 }

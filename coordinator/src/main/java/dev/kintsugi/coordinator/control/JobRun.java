@@ -29,6 +29,8 @@ final class JobRun implements AttemptListener {
     private String lastFailure = "";
     private int barrenAttempts;
     private boolean committedInAttempt;
+    private boolean runningInAttempt;
+    private boolean setAsideInAttempt;
 
     /// @param reschedule called when slots or the job are free again
     JobRun(TrackedJob job, Runnable reschedule) {
@@ -59,6 +61,8 @@ final class JobRun implements AttemptListener {
     void starting(Attempt next, String where) {
         attempt = next;
         committedInAttempt = false;
+        runningInAttempt = false;
+        setAsideInAttempt = false;
         String message = lastFailure.isEmpty() ? "starting " + where : lastFailure + "; restarting as generation "
                 + next.id().generation();
         job.change(j -> j.setGeneration(next.id().generation()).setState(JobState.STARTING).setMessage(message));
@@ -83,6 +87,7 @@ final class JobRun implements AttemptListener {
 
     @Override
     public void running(List<RankMemory> memory, long maxSteps) {
+        runningInAttempt = true;
         job.change(j -> j.setState(JobState.RUNNING).setMaxSteps(maxSteps).clearMemory().addAllMemory(memory)
                 .setMessage(lastFailure.isEmpty() ? "training" : j.getMessage()));
         log.info("{}: training, {} steps", attempt.id(), maxSteps);
@@ -97,6 +102,12 @@ final class JobRun implements AttemptListener {
     public void committed(long step) {
         committedInAttempt = true;
         job.change(j -> j.setLastCheckpointStep(Math.max(step, j.getLastCheckpointStep())));
+    }
+
+    @Override
+    public void damaged(long goodStep) {
+        setAsideInAttempt = true;
+        job.change(j -> j.setLastCheckpointStep(goodStep));
     }
 
     @Override
@@ -137,6 +148,12 @@ final class JobRun implements AttemptListener {
     }
 
     private void decideAfter(Outcome.Failed failure) {
+        if (setAsideInAttempt && !runningInAttempt) {
+            // Only the checkpoint was at fault. There is one less now, so this ends.
+            lastFailure = failure.sentence();
+            job.moveTo(JobState.QUEUED, "%s; going on from the checkpoint before it".formatted(failure.sentence()));
+            return;
+        }
         var decision = RestartPolicy.decide(failure.kind(), committedInAttempt, barrenAttempts, job.job().getSpec().getMaxRestarts());
         barrenAttempts = decision.barrenAttempts();
         if (decision.restart()) {

@@ -23,6 +23,10 @@ final class Submission {
                 throw new InvalidJobException("--output_dir=%s is in use by job %s; cancel that one or name another directory"
                         .formatted(admitted.spec().getOutputDir(), other.getJobId()));
             }
+            if (other.getSpec().getCheckpointDir().equals(admitted.spec().getCheckpointDir())) {
+                throw new InvalidJobException("--checkpoint_dir=%s is in use by job %s; cancel that one or name another directory"
+                        .formatted(admitted.spec().getCheckpointDir(), other.getJobId()));
+            }
         }
         int worldSize = admitted.spec().getWorldSize();
         if (admitted.spec().getTransport() == Transport.SHM && slotsMax.isPresent() && slotsMax.get() < worldSize) {

@@ -7,6 +7,7 @@ import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaConfigParser;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.ModelSpec;
+import dev.kintsugi.storage.StoragePath;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -20,7 +21,7 @@ public final class JobAdmission {
     /// @param modelConfigJson verbatim; later attempts use this text, whatever becomes of the file
     /// @param parameters trainable elements of the model
     /// @param resume directory of the checkpoint to start from
-    public record Admitted(JobSpec spec, String modelConfigJson, long parameters, Optional<Path> resume) {
+    public record Admitted(JobSpec spec, String modelConfigJson, long parameters, Optional<StoragePath> resume) {
         public Path outputDir() {
             return Path.of(spec.getOutputDir());
         }
@@ -38,10 +39,13 @@ public final class JobAdmission {
         ModelSpec model = LlamaModelSpec.of(config);
         checkTokenizer(given);
         DatasetPath.check(given.getDatasetName());
-        Optional<ResumeFacts> resume = ResumeCheck.check(given, output, model);
+        CheckpointPlace place = CheckpointPlace.of(given, output);
+        Optional<ResumeFacts> resume = ResumeCheck.check(given, place, model);
         JobSpec spec = JobSpecDefaults.fill(given, config.maxPositionEmbeddings(), resume).toBuilder()
-                .setOutputDir(output.path().toString()).build();
+                .setOutputDir(output.path().toString()).setCheckpointDir(place.path().text()).build();
         output.checkWritable();
+        if (!given.getCheckpointDir().isEmpty()) { place.checkWritable(); }
+        DiskCheck.check(spec, place, model, resume.map(ResumeFacts::step).orElse(0L));
         return new Admitted(spec, json, model.numel(), resume.map(ResumeFacts::directory));
     }
 

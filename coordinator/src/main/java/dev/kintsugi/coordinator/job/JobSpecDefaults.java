@@ -5,7 +5,6 @@ import static dev.kintsugi.coordinator.job.InvalidJobException.require;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.LoadMode;
 import dev.kintsugi.proto.v1.ShardingStrategy;
-import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -64,9 +63,6 @@ final class JobSpecDefaults {
         if (!spec.hasLoggingSteps()) { spec.setLoggingSteps(10); }
         if (!spec.hasSaveStrategy()) { spec.setSaveStrategy("steps"); }
         if (!spec.hasSaveSteps()) { spec.setSaveSteps(500); }
-        if (spec.getCheckpointDir().isEmpty()) {
-            spec.setCheckpointDir(Path.of(spec.getOutputDir()).normalize().resolve(CheckpointLayout.CHECKPOINTS).toString());
-        }
         if (!spec.hasIgnoreDiskCheck()) { spec.setIgnoreDiskCheck(false); }
     }
 

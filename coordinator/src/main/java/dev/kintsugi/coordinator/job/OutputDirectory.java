@@ -1,26 +1,28 @@
 package dev.kintsugi.coordinator.job;
 
-import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The directory a job will write into. Looking at it leaves nothing behind.
+/// A directory a job will write into. Looking at it leaves nothing behind.
 final class OutputDirectory {
+    private final String flag;
     private final Path path;
 
     OutputDirectory(String outputDir) {
-        path = SharedPath.absolute("--output_dir", outputDir);
+        this("--output_dir", outputDir);
+    }
+
+    /// @param flag that names the directory, for messages
+    OutputDirectory(String flag, String directory) {
+        this.flag = flag;
+        path = SharedPath.absolute(flag, directory);
     }
 
     Path path() {
         return path;
-    }
-
-    Path checkpoints() {
-        return path.resolve(CheckpointLayout.CHECKPOINTS);
     }
 
     /// Creates what is missing of the path and a file in it, then removes all of that again.
@@ -33,8 +35,8 @@ final class OutputDirectory {
             Path probe = Files.createTempFile(path, ".kintsugi-probe-", "");
             Files.delete(probe);
         } catch (IOException e) {
-            throw new InvalidJobException("--output_dir=%s is not writable (%s); name a directory that this user may write to"
-                    .formatted(path, reason(e)));
+            throw new InvalidJobException("%s=%s is not writable (%s); name a directory that this user may write to"
+                    .formatted(flag, path, reason(e)));
         } finally {
             created.reversed().forEach(OutputDirectory::deleteIfEmpty);
         }

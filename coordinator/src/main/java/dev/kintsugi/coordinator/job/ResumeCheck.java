@@ -6,15 +6,18 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
 import dev.kintsugi.coordinator.checkpoint.CheckpointDirectory;
 import dev.kintsugi.coordinator.checkpoint.CheckpointDirectory.Committed;
+import dev.kintsugi.coordinator.checkpoint.ResumeChoice;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifest;
 import dev.kintsugi.sharding.manifest.SavedParameter;
+import dev.kintsugi.storage.StoragePath;
+import dev.kintsugi.storage.Storages;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Optional;
 
 /// Decides which checkpoint a new job goes on from, and refuses to overwrite those of another one.
@@ -25,43 +28,55 @@ final class ResumeCheck {
 
     /// @return empty if the job starts from the beginning
     /// @throws InvalidJobException if the checkpoint is missing, unreadable or of another model, or would be overwritten
-    static Optional<ResumeFacts> check(JobSpec spec, OutputDirectory output, ModelSpec model) {
-        Optional<Committed> newest = newest(output);
+    static Optional<ResumeFacts> check(JobSpec spec, CheckpointPlace place, ModelSpec model) {
+        Optional<Committed> newest = newest(place);
         String wanted = spec.getResumeFromCheckpoint();
         if (wanted.isEmpty() || wanted.equalsIgnoreCase("false")) {
-            require(newest.isEmpty(), "--output_dir=%s already holds checkpoints up to step %s; pass %s True to go on from them,"
-                    + " or another --output_dir", output.path(), newest.map(Committed::step).orElse(0L), FLAG);
+            require(newest.isEmpty(), "%s=%s already holds checkpoints up to step %s; pass %s True to go on from them,"
+                    + " or another %s", place.flag(), place.path(), newest.map(Committed::step).orElse(0L), FLAG, place.flag());
             return Optional.empty();
         }
-        Path directory = isNewest(wanted) ? newestOf(newest, output) : SharedPath.directory(FLAG, wanted);
+        if (ResumeChoice.isNewest(wanted)) { return Optional.of(facts(newestUsable(place), model)); }
+        StoragePath directory = named(wanted);
         ResumeFacts facts = facts(directory, model);
         require(newest.isEmpty() || newest.get().step() <= facts.step(),
-                "--output_dir=%s already holds a checkpoint of step %s, newer than %s; pass %s True to go on from it,"
-                        + " or another --output_dir",
-                output.path(), newest.map(Committed::step).orElse(0L), directory, FLAG);
+                "%s=%s already holds a checkpoint of step %s, newer than %s; pass %s True to go on from it,"
+                        + " or another %s",
+                place.flag(), place.path(), newest.map(Committed::step).orElse(0L), directory, FLAG, place.flag());
         return Optional.of(facts);
     }
 
-    private static boolean isNewest(String wanted) {
-        return wanted.equalsIgnoreCase("true") || wanted.equalsIgnoreCase("latest");
-    }
-
-    private static Path newestOf(Optional<Committed> newest, OutputDirectory output) {
-        return newest.map(Committed::directory).orElseThrow(() -> new InvalidJobException(
-                "%s: %s holds no committed checkpoint; leave the flag out to start from the beginning".formatted(FLAG,
-                        output.checkpoints())));
-    }
-
-    private static ResumeFacts facts(Path directory, ModelSpec model) {
-        require(Files.exists(directory.resolve(CheckpointLayout.MANIFEST)),
-                "%s=%s holds no %s, so it was never committed; name a checkpoint directory such as DIR/checkpoints/step-00000250",
-                FLAG, directory, CheckpointLayout.MANIFEST);
+    private static StoragePath newestUsable(CheckpointPlace place) {
         try {
+            ResumeChoice choice = ResumeChoice.newest(new CheckpointDirectory(place.path()), -1);
+            return choice.checkpoint().map(Committed::directory).orElseThrow(() -> new InvalidJobException(choice.skipped().isEmpty()
+                    ? "%s: %s holds no committed checkpoint; leave the flag out to start from the beginning".formatted(FLAG, place.path())
+                    : "%s: no checkpoint in %s can be used: %s".formatted(FLAG, place.path(), String.join("; ", choice.skipped()))));
+        } catch (IOException e) {
+            throw new InvalidJobException("%s: %s cannot be read (%s); check it".formatted(FLAG, place.path(), e.getMessage()));
+        }
+    }
+
+    private static StoragePath named(String wanted) {
+        StoragePath directory = SharedPath.storage(FLAG, wanted);
+        if (!directory.isLocal()) { return directory; }
+        require(Files.exists(directory.toPath()), "%s=%s does not exist; name a directory on storage that every host shares", FLAG, wanted);
+        require(Files.isDirectory(directory.toPath()), "%s=%s is not a directory", FLAG, wanted);
+        return directory;
+    }
+
+    private static ResumeFacts facts(StoragePath directory, ModelSpec model) {
+        try {
+            require(Storages.of(directory).size(directory.resolve(CheckpointLayout.MANIFEST)).isPresent(),
+                    "%s=%s holds no %s, so it was never committed; name a checkpoint directory such as DIR/checkpoints/step-00000250",
+                    FLAG, directory, CheckpointLayout.MANIFEST);
             Manifest manifest = CheckpointDirectory.manifest(directory);
             checkModel(manifest, model, directory);
             JobSpec job = jobSpec(manifest, directory);
             return new ResumeFacts(directory, manifest.step(), Math.toIntExact(manifest.training().microbatchesPerStep()),
                     job.getMaxLength(), job.getPerDeviceTrainBatchSize());
+        } catch (FileNotFoundException e) {
+            throw new InvalidJobException("%s=%s: %s; name another checkpoint".formatted(FLAG, directory, e.getMessage()));
         } catch (IOException e) {
             throw new InvalidJobException("%s=%s cannot be read (%s); check it".formatted(FLAG, directory, e.getMessage()));
         } catch (IllegalArgumentException e) {
@@ -69,7 +84,7 @@ final class ResumeCheck {
         }
     }
 
-    private static void checkModel(Manifest manifest, ModelSpec model, Path directory) {
+    private static void checkModel(Manifest manifest, ModelSpec model, StoragePath directory) {
         var saved = manifest.parametersByName();
         for (ParameterSpec p : model.parameters()) {
             SavedParameter s = saved.get(p.name());
@@ -79,7 +94,7 @@ final class ResumeCheck {
         }
     }
 
-    private static JobSpec jobSpec(Manifest manifest, Path directory) {
+    private static JobSpec jobSpec(Manifest manifest, StoragePath directory) {
         try {
             var job = JobSpec.newBuilder();
             JsonFormat.parser().ignoringUnknownFields().merge(manifest.jobConfigJson(), job);
@@ -90,12 +105,12 @@ final class ResumeCheck {
         }
     }
 
-    private static Optional<Committed> newest(OutputDirectory output) {
+    private static Optional<Committed> newest(CheckpointPlace place) {
         try {
-            return new CheckpointDirectory(output.path()).newest();
+            return new CheckpointDirectory(place.path()).newest();
         } catch (IOException e) {
-            throw new InvalidJobException("--output_dir: %s cannot be listed (%s); check its permissions"
-                    .formatted(output.checkpoints(), e.getMessage()));
+            throw new InvalidJobException("%s: %s cannot be listed (%s); check its permissions"
+                    .formatted(place.flag(), place.path(), e.getMessage()));
         }
     }
 }

@@ -3,7 +3,7 @@ package dev.kintsugi.coordinator.job;
 import static dev.kintsugi.coordinator.job.InvalidJobException.require;
 
 import dev.kintsugi.proto.v1.JobSpec;
-import java.nio.file.Path;
+import dev.kintsugi.storage.StoragePath;
 
 /// What of a checkpoint the job that goes on from it must repeat, because the data position counts in it. The world size may differ.
 ///
@@ -11,7 +11,7 @@ import java.nio.file.Path;
 /// @param microbatchesPerStep of all ranks together
 /// @param maxLength tokens of a sample
 /// @param perDeviceTrainBatchSize samples of a micro-batch
-record ResumeFacts(Path directory, long step, int microbatchesPerStep, int maxLength, int perDeviceTrainBatchSize) {
+record ResumeFacts(StoragePath directory, long step, int microbatchesPerStep, int maxLength, int perDeviceTrainBatchSize) {
     /// @throws InvalidJobException naming the flag and the value to pass
     void checkAgrees(JobSpec spec) {
         agree("--microbatches_per_step", spec.getMicrobatchesPerStep(), microbatchesPerStep);

@@ -2,6 +2,7 @@ package dev.kintsugi.coordinator.job;
 
 import static dev.kintsugi.coordinator.job.InvalidJobException.require;
 
+import dev.kintsugi.storage.StoragePath;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -18,6 +19,16 @@ final class SharedPath {
         Path path = parse(flag, value);
         require(path.isAbsolute(), "%s=%s is relative, and ranks run elsewhere; pass the absolute path", flag, value);
         return path.normalize();
+    }
+
+    /// A place on any kind of storage.
+    static StoragePath storage(String flag, String value) {
+        if (!value.contains("://")) { return StoragePath.of(absolute(flag, value)); }
+        try {
+            return StoragePath.of(value);
+        } catch (IllegalArgumentException e) {
+            throw new InvalidJobException("%s: %s".formatted(flag, e.getMessage()));
+        }
     }
 
     static Path directory(String flag, String value) {

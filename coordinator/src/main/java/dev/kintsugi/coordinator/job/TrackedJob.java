@@ -4,7 +4,7 @@ import com.google.protobuf.Timestamp;
 import dev.kintsugi.proto.v1.Job;
 import dev.kintsugi.proto.v1.JobState;
 import dev.kintsugi.proto.v1.StepMetrics;
-import java.nio.file.Path;
+import dev.kintsugi.storage.StoragePath;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,7 +19,7 @@ public final class TrackedJob {
     /// @param modelConfigJson verbatim, as it was when the job was submitted
     /// @param resume the checkpoint it was asked to start from; later ones in its own output directory win
     /// @param cancelled whether someone asked for its end
-    public record Record(Job job, String modelConfigJson, Optional<Path> resume, boolean cancelled) {}
+    public record Record(Job job, String modelConfigJson, Optional<StoragePath> resume, boolean cancelled) {}
 
     /// Hands a record to the store before anyone sees it; does not wait until it is written.
     public interface Saver {

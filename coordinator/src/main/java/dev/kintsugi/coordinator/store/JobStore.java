@@ -3,6 +3,7 @@ package dev.kintsugi.coordinator.store;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.kintsugi.coordinator.job.TrackedJob;
 import dev.kintsugi.proto.v1.Job;
+import dev.kintsugi.storage.StoragePath;
 import java.nio.file.Path;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -48,7 +49,7 @@ public final class JobStore implements AutoCloseable {
                 VALUES (:id, :state, :job, :config, :resume, :cancelled)
                 ON CONFLICT (job_id) DO UPDATE SET state = :state, job = :job, cancelled = :cancelled""")
                 .bind("id", r.job().getJobId()).bind("state", r.job().getState().name()).bind("job", r.job().toByteArray())
-                .bind("config", r.modelConfigJson()).bind("resume", r.resume().map(Path::toString).orElse(null))
+                .bind("config", r.modelConfigJson()).bind("resume", r.resume().map(StoragePath::text).orElse(null))
                 .bind("cancelled", r.cancelled()).execute();
     }
 
@@ -61,7 +62,7 @@ public final class JobStore implements AutoCloseable {
     private static TrackedJob.Record record(ResultSet row) throws SQLException {
         try {
             return new TrackedJob.Record(Job.parseFrom(row.getBytes("job")), row.getString("model_config"),
-                    Optional.ofNullable(row.getString("resume_directory")).map(Path::of), row.getBoolean("cancelled"));
+                    Optional.ofNullable(row.getString("resume_directory")).map(StoragePath::of), row.getBoolean("cancelled"));
         } catch (InvalidProtocolBufferException e) {
             throw new SQLException("a stored job is not readable", e);
         }

@@ -25,10 +25,17 @@ class VoteTallyTest {
     }
 
     @Test
-    void shouldAbandonWhenARankCouldNotWriteButOnlyAfterAllHaveVoted() {
-        VoteTally failed = OPEN.with(0, CheckpointVote.newBuilder().setStep(25).setFailure("disk full").build());
-        assertThat(failed.verdict()).isEqualTo(new VoteTally.Open(1));
-        assertThat(failed.with(1, vote(25, "b")).verdict()).isEqualTo(new VoteTally.Abandon("rank 0 could not write: disk full"));
+    void shouldAbandonAtTheFirstRankThatCouldNotWrite() {
+        VoteTally failed = OPEN.with(1, CheckpointVote.newBuilder().setStep(25).setFailure("disk full").build());
+        assertThat(failed.verdict()).isEqualTo(new VoteTally.Abandon("rank 1 could not write: disk full"));
+        assertThat(failed.with(0, vote(25, "a")).verdict()).isEqualTo(failed.verdict());
+    }
+
+    @Test
+    void shouldKnowWhichRanksWroteFiles() {
+        CheckpointVote copy = vote(25, "b").toBuilder().clearFiles().build();
+        assertThat(OPEN.with(0, vote(25, "a")).with(1, copy).verdict()).isInstanceOfSatisfying(VoteTally.Commit.class,
+                c -> assertThat(c.writers()).containsExactly(0));
     }
 
     @Test

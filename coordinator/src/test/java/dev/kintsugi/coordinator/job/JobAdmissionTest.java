@@ -88,6 +88,38 @@ class JobAdmissionTest {
                 .hasMessageContaining("already holds checkpoints up to step 7").hasMessageContaining("--resume_from_checkpoint True");
     }
 
+    @Test
+    void shouldPutCheckpointsWhereTheJobSays() throws IOException {
+        assertThat(JobAdmission.admit(spec().build()).spec().getCheckpointDir()).isEqualTo(root + "/new/out/checkpoints");
+        assertThat(JobAdmission.admit(spec().setCheckpointDir(root + "/new/./elsewhere").build()).spec().getCheckpointDir())
+                .isEqualTo(root + "/new/elsewhere");
+        refused("--checkpoint_dir=elsewhere is relative", spec().setCheckpointDir("elsewhere"));
+        refused("--checkpoint_dir: gs://bucket/x is on storage of an unknown kind", spec().setCheckpointDir("gs://bucket/x"));
+        refused("--checkpoint_dir=%s/config.json is not writable", spec().setCheckpointDir(root + "/config.json"));
+    }
+
+    @Test
+    void shouldRefuseMoreCheckpointsThanTheDiskHolds() {
+        long tooMany = 1L << 40;
+        refused("GB free, and the checkpoints need", spec().setMaxSteps(tooMany).setSaveSteps(1));
+        refused("or --ignore_disk_check to go on nevertheless", spec().setMaxSteps(tooMany).setSaveSteps(1));
+        JobAdmission.admit(spec().setMaxSteps(tooMany).setSaveSteps(1).setIgnoreDiskCheck(true).build());
+        JobAdmission.admit(spec().setMaxSteps(tooMany).setSaveSteps(1).setSaveTotalLimit(3).build());
+        JobAdmission.admit(spec().setMaxSteps(tooMany).setSaveStrategy("no").build());
+    }
+
+    @Test
+    void shouldSayWhichCheckpointsCannotBeUsedWhenNoneIsLeft() throws IOException {
+        Path newer = Files.createDirectories(root.resolve("out/checkpoints/step-00000009"));
+        Files.writeString(newer.resolve("manifest.json"),
+                "{\"format\": \"kintsugi-checkpoint\", \"format_version\": 99, \"kintsugi_version\": \"9.9\"}");
+        Path torn = Files.createDirectories(root.resolve("out/checkpoints/step-00000007"));
+        Files.writeString(torn.resolve("manifest.json"), "{\"format\"");
+        assertThatThrownBy(() -> JobAdmission.admit(spec().setOutputDir(root + "/out").setResumeFromCheckpoint("latest").build()))
+                .isInstanceOf(InvalidJobException.class).hasMessageContaining("no checkpoint in %s/out/checkpoints can be used".formatted(root))
+                .hasMessageContaining("step-00000009 cannot be resumed from").hasMessageContaining("step-00000007 cannot be resumed from");
+    }
+
     private void refused(String message, JobSpec.Builder spec) {
         assertThatThrownBy(() -> JobAdmission.admit(spec.build())).isInstanceOf(InvalidJobException.class)
                 .hasMessageContaining(message.replace("%s", root.toString()));

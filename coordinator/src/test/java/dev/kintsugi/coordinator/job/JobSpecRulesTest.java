@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.ShardingStrategy;
-import java.nio.file.Path;
+import dev.kintsugi.storage.StoragePath;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -107,7 +107,7 @@ class JobSpecRulesTest {
 
     @Test
     void shouldTakeWhatTheCheckpointSaysUnlessTheSpecDisagrees() {
-        var facts = Optional.of(new ResumeFacts(Path.of("/out/c"), 25, 12, 64, 2));
+        var facts = Optional.of(new ResumeFacts(StoragePath.of("/out/c"), 25, 12, 64, 2));
         JobSpec spec = JobSpecDefaults.fill(VALID.toBuilder().setWorldSize(3).build(), 256, facts);
         assertThat(spec.getMicrobatchesPerStep()).isEqualTo(12);
         assertThat(spec.getGradientAccumulationSteps()).isEqualTo(4);

@@ -6,6 +6,7 @@ import dev.kintsugi.coordinator.job.TrackedJob;
 import dev.kintsugi.proto.v1.Job;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.JobState;
+import dev.kintsugi.storage.StoragePath;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -17,7 +18,7 @@ class JobStoreTest {
 
     @Test
     void shouldGiveJobsBackInTheOrderOfTheirSubmissionAfterReopening() {
-        TrackedJob.Record first = record("job-b", Optional.of(Path.of("/checkpoint")));
+        TrackedJob.Record first = record("job-b", Optional.of(StoragePath.of("s3://bucket/step-00000007")));
         TrackedJob.Record second = record("job-a", Optional.empty());
         try (JobStore store = open()) {
             store.save(first);
@@ -44,7 +45,7 @@ class JobStoreTest {
         return JobStore.open(directory.resolve("coordinator.db"));
     }
 
-    private static TrackedJob.Record record(String id, Optional<Path> resume) {
+    private static TrackedJob.Record record(String id, Optional<StoragePath> resume) {
         Job job = Job.newBuilder().setJobId(id).setState(JobState.QUEUED).setSpec(JobSpec.newBuilder().setOutputDir("/out")).build();
         return new TrackedJob.Record(job, "{\"model_type\": \"llama\"}", resume, false);
     }

@@ -16,6 +16,8 @@ public final class CheckpointLayout {
     public static final String DAMAGED_MANIFEST = "manifest.damaged.json";
     /// Beside a manifest: when all of the checkpoint was read back from storage, and by which version.
     public static final String VERIFIED = "verified.json";
+    /// With which the name of each checkpoint's directory begins.
+    public static final String STEP_PREFIX = "step-";
     public static final String MODEL = "model";
     public static final String OPTIMIZER = "optimizer";
 

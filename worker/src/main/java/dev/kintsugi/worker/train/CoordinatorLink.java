@@ -12,6 +12,7 @@ import dev.kintsugi.proto.v1.RankFailed;
 import dev.kintsugi.proto.v1.RankHeartbeat;
 import dev.kintsugi.proto.v1.RankServiceGrpc;
 import dev.kintsugi.worker.collective.Journal;
+import dev.kintsugi.worker.failure.WorldException;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
 import io.grpc.stub.StreamObserver;
@@ -119,6 +120,10 @@ final class CoordinatorLink implements AutoCloseable {
 
     void failed(FailureKind kind, String message) {
         send(RankEvent.newBuilder().setFailed(RankFailed.newBuilder().setKind(kind).setMessage(message)));
+    }
+
+    void failed(WorldException e) {
+        send(RankEvent.newBuilder().setFailed(RankFailed.newBuilder().setKind(FailureKind.WORLD).setMessage(e.getMessage()).setCode(e.code())));
     }
 
     /// Says goodbye, and waits shortly for the coordinator to have heard everything.

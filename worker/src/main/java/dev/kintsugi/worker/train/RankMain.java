@@ -35,7 +35,7 @@ public final class RankMain {
                 link.failed(FailureKind.CALLER, e.getMessage());
             } catch (WorldException e) {
                 LOG.error("{}", e.getMessage(), e);
-                link.failed(FailureKind.WORLD, e.getMessage());
+                link.failed(e);
             } catch (Throwable e) {     // whatever it is, the coordinator must hear of it
                 LOG.error("rank {} broke", arguments.rank(), e);
                 link.failed(FailureKind.BUG, "rank %d broke: %s; see its log".formatted(arguments.rank(), e));
