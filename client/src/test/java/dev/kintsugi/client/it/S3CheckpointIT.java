@@ -39,6 +39,11 @@ class S3CheckpointIT {
             Path other = dir.resolve("other");
             Cli.run(dir, server.environment(), job.train(other, STEPS, "--local", "2", "--resume_from_checkpoint", "s3://bucket/runs/a/step-00000008")).ok();
             assertThat(TinyJob.metrics(other)).isEqualTo(TinyJob.metrics(undisturbed).subList(8, STEPS));
+
+            Cli.run(dir, server.environment(), List.of("checkpoint", "verify", "s3://bucket/runs/a/step-00000012")).ok();
+            Path export = dir.resolve("export");
+            Cli.run(dir, server.environment(), List.of("checkpoint", "export", "s3://bucket/runs/a", "--output_dir", export.toString())).ok();
+            assertThat(Files.readAllBytes(export.resolve("model.safetensors"))).isEqualTo(TinyJob.weights(undisturbed));
         }
     }
 
