@@ -40,7 +40,7 @@ final class Watching {
         Path metrics = directory.resolve("metrics.jsonl");
         boolean picture = Files.isReadable(metrics) && LossPicture.tryDraw(metrics, directory.resolve("loss.png"));
         Summary.end(job, seconds, picture).forEach(System.out::println);
-        next(directory).forEach(System.out::println);
+        if (job.getMaxSteps() > 0) { next(directory).forEach(System.out::println); }
         return 0;
     }
 

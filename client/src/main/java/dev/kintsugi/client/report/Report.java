@@ -71,6 +71,7 @@ public final class Report implements Consumer<WatchJobResponse> {
         if (memoryShown || job.getMemoryCount() == 0 || job.getMemoryCount() < job.getSpec().getWorldSize()) { return; }
         memoryShown = true;
         line(Summary.memory(job.getMemoryList()));
+        Summary.loading(job.getMemoryList()).forEach(this::line);
     }
 
     private void step(StepMetrics step, Job job) {

@@ -2,6 +2,7 @@ package dev.kintsugi.client.report;
 
 import dev.kintsugi.proto.v1.Job;
 import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.proto.v1.LoadMemory;
 import dev.kintsugi.proto.v1.RankMemory;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -9,6 +10,8 @@ import java.util.List;
 
 /// What a run is, as a few lines. Pure.
 public final class Summary {
+    private static final int LOADING_LINES = 8;
+
     private Summary() {
     }
 
@@ -20,7 +23,8 @@ public final class Summary {
                 ? spec.getMicrobatchesPerStep()
                 : (long) ranks * Math.max(1, spec.getGradientAccumulationSteps());
         long samples = microbatches * Math.max(1, spec.getPerDeviceTrainBatchSize());
-        String steps = job.getMaxSteps() > 0 ? Quantities.grouped(job.getMaxSteps()) + " steps" : "steps from num_train_epochs";
+        boolean known = job.getMaxSteps() > 0 || spec.hasMaxSteps();
+        String steps = known ? Quantities.grouped(job.getMaxSteps()) + " steps" : "steps from num_train_epochs";
         return List.of(
                 "job %s: %s".formatted(job.getJobId(), spec.getName()),
                 "  model   %s parameters in fp32, %s".formatted(Quantities.count(job.getParameters()),
@@ -43,6 +47,30 @@ public final class Summary {
                 resident == 0 ? "" : ", %s resident with the JVM".formatted(Quantities.bytes(resident)));
     }
 
+    /// What loading took of each rank's memory, as Linux counts it for the process: a line for every rank that has told, the ones with most memory if
+    /// there are many.
+    public static List<String> loading(List<RankMemory> ranks) {
+        return ranks.stream().filter(RankMemory::hasCpuLoading)
+                .sorted(Comparator.comparingLong((RankMemory r) -> ranks.size() > LOADING_LINES ? -r.getCpuLoading().getPeakBytes() : 0)
+                        .thenComparingInt(RankMemory::getRank))
+                .limit(LOADING_LINES).map(Summary::loading).toList();
+    }
+
+    private static String loading(RankMemory r) {
+        return "  loading rank %d: CPU %s%s".formatted(r.getRank(), counters(r.getCpuLoading()),
+                r.hasGpuLoading() ? "; GPU " + counters(r.getGpuLoading()) : "");
+    }
+
+    /// In MB of 2^20 bytes, as the counters of this kind elsewhere.
+    private static String counters(LoadMemory m) {
+        return "%s MB before, %s consumed, %s peak, %s total peak".formatted(megabytes(m.getBeforeBytes()), megabytes(m.getConsumedBytes()),
+                megabytes(m.getPeakBytes()), megabytes(m.getTotalPeakBytes()));
+    }
+
+    private static String megabytes(long bytes) {
+        return Quantities.grouped(bytes / 1048576.0);
+    }
+
     /// How long an ended job took, waiting included.
     public static double seconds(Job job) {
         double from = job.getSubmittedAt().getSeconds() + job.getSubmittedAt().getNanos() / 1e9;
@@ -53,6 +81,9 @@ public final class Summary {
     ///
     /// @param seconds since the job was submitted
     public static List<String> end(Job job, double seconds, boolean picture) {
+        if (job.getMaxSteps() == 0) {
+            return List.of("done: weights and data loaded and checked in %s; no steps were asked for".formatted(Quantities.duration(seconds)));
+        }
         String directory = job.getSpec().getOutputDir();
         String checkpoint = "%s/step-%08d".formatted(job.getSpec().getCheckpointDir(), job.getLastCheckpointStep());
         var lines = new ArrayList<>(List.of(

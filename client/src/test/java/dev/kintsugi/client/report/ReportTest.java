@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kintsugi.proto.v1.Job;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.JobState;
+import dev.kintsugi.proto.v1.LoadMemory;
 import dev.kintsugi.proto.v1.RankMemory;
 import dev.kintsugi.proto.v1.StepMetrics;
 import dev.kintsugi.proto.v1.WatchJobResponse;
@@ -55,6 +56,20 @@ class ReportTest {
         report.accept(whole);
         report.accept(whole);
         assertThat(lines()).containsExactly("training", "  memory  3.00 MiB of tensors a rank by estimate, 2.00 MiB counted");
+    }
+
+    @Test
+    void shouldShowWhatLoadingTookOfEachRank() {
+        Report report = new Report(out, 0);
+        var job = change(JobState.RUNNING).getJob().toBuilder();
+        for (int r = 0; r < 2; r++) {
+            LoadMemory cpu = LoadMemory.newBuilder().setBeforeBytes(100 << 20).setConsumedBytes((1000L + r) << 20).setPeakBytes(1500L << 20)
+                    .setTotalPeakBytes(1600L << 20).build();
+            job.addMemory(RankMemory.newBuilder().setRank(r).setEstimatedBytes(1 << 20).setCpuLoading(cpu).setGpuLoading(cpu.toBuilder().setBeforeBytes(0)));
+        }
+        report.accept(WatchJobResponse.newBuilder().setJob(job).build());
+        assertThat(lines()).contains("  loading rank 1: CPU 100 MB before, 1,001 consumed, 1,500 peak, 1,600 total peak; "
+                + "GPU 0 MB before, 1,001 consumed, 1,500 peak, 1,600 total peak");
     }
 
     private static WatchJobResponse change(JobState state, int... steps) {

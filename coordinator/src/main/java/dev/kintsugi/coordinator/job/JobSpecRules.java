@@ -58,7 +58,7 @@ final class JobSpecRules {
     }
 
     private static void checkLength(JobSpec spec) {
-        atLeast("--max_steps", spec.hasMaxSteps(), spec.getMaxSteps(), 1);
+        atLeast("--max_steps", spec.hasMaxSteps(), spec.getMaxSteps(), 0);
         double epochs = spec.getNumTrainEpochs();
         require(!spec.hasNumTrainEpochs() || Double.isFinite(epochs) && epochs > 0,
                 "--num_train_epochs=%s must be above 0", epochs);

@@ -31,7 +31,7 @@ class JobSpecRulesTest {
                 mistake("--gradient_accumulation_steps=-1", s -> s.setGradientAccumulationSteps(-1)),
                 mistake("--microbatches_per_step=0", s -> s.setMicrobatchesPerStep(0)),
                 mistake("--max_length=1 must be at least 2", s -> s.setMaxLength(1)),
-                mistake("--max_steps=0", s -> s.setMaxSteps(0)), mistake("--num_train_epochs=0.0", s -> s.setNumTrainEpochs(0)),
+                mistake("--max_steps=-1", s -> s.setMaxSteps(-1)), mistake("--num_train_epochs=0.0", s -> s.setNumTrainEpochs(0)),
                 mistake("--lr_scheduler_type=sine is unknown; use one of linear,", s -> s.setLrSchedulerType("sine")),
                 mistake("--optim=sgd is unknown", s -> s.setOptim("sgd")),
                 mistake("--learning_rate=-1.0 must be a number of at least 0", s -> s.setLearningRate(-1)),

@@ -246,21 +246,31 @@ final class AeronGroup implements PolledGroup {
     }
 
     @Override
-    public void scatter(UnitPlan unit, GradientBuffer buffer, MemorySegment shard) {
-        UnitRows table = rows.of(unit);
-        MemorySegment unsharded = buffer.segment();
-        UnitRowsCache.check(unit, table, rank(), shard, unsharded, DType.F32);
+    public ScatterBuffer scatterBuffer(String name, long bytes, long partBytes) {
+        Call call = calls.enter(operation.call(), Kind.ALLOCATE, name);
+        var buffer = LocalScatter.allocate(rank() == 0 ? bytes : partBytes);
+        calls.leave(call);
+        return buffer;
+    }
+
+    @Override
+    public MemorySegment scatter(UnitPlan unit, ScatterBuffer from, Parts parts) {
+        MemorySegment buffer = from.segment();
         Call call = calls.enter(operation.call(), Kind.SCATTER, unit);
         operation.begin();
-        sendRows(operation, table, Collective.SCATTER, unsharded, DType.F32.bytes(), Long.MAX_VALUE);
+        for (Transfer t : sends.get(Collective.SCATTER.ordinal())) {
+            long offset = parts.offset(t.to());
+            operation.send(t.to(), parts.bytes(t.to()),
+                    (begin, end, address) -> MemorySegment.copy(buffer, offset + begin, AeronMessage.MEMORY, address, end - begin), Long.MAX_VALUE);
+        }
         for (Transfer t : receives.get(Collective.SCATTER.ordinal())) {
-            operation.receive(t.from(), 4 * table.shardNumel(rank()),
-                    (from, to, address) -> MemorySegment.copy(AeronMessage.MEMORY, address, shard, from, to - from));
+            operation.receive(t.from(), parts.bytes(rank()),
+                    (begin, end, address) -> MemorySegment.copy(AeronMessage.MEMORY, address, buffer, begin, end - begin));
         }
         pump.submit(operation);
-        if (rank() == 0) { rows.take(unit, rank(), unsharded, shard); }
         awaitSent(operation);
         calls.leave(call);
+        return buffer.asSlice(rank() == 0 ? parts.offset(0) : 0, parts.bytes(rank()));
     }
 
     /// Makes the operation send peers rows of an unsharded buffer whose elements have `size` bytes, in the order of the shard that they belong to.

@@ -81,8 +81,20 @@ public interface CollectiveGroup extends AutoCloseable {
     /// @param staging what it holds is lost
     void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator);
 
-    /// Gives every rank its rows of a unit that rank 0 has put into its `from` (unsharded layout, f32).
-    void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard);
+    /// A buffer in which rank 0 lays out, side by side, what every rank is to have a part of. Owned by the caller, and not counted by
+    /// [#allocatedBytes].
+    ///
+    /// @param bytes of all parts together, at most
+    /// @param partBytes of one part, at most
+    ScatterBuffer scatterBuffer(String name, long bytes, long partBytes);
+
+    /// Gives every rank its part of what rank 0 has put into `from`: bytes `[offset, offset + bytes)`, which may overlap with others' and be empty.
+    /// The same parts on every rank. Rank 0 may write the buffer again when its next scatter or barrier has returned; so with two buffers it fills one
+    /// while ranks use what came from the other.
+    ///
+    /// @param unit what the journal says is scattered
+    /// @return this rank's part, to be read until this rank enters its next collective
+    MemorySegment scatter(UnitPlan unit, ScatterBuffer from, Parts parts);
 
     /// Small messages (at most 64 KiB each): every rank's, in rank order. Also a barrier.
     List<byte[]> exchange(String what, byte[] mine);
@@ -112,5 +124,22 @@ public interface CollectiveGroup extends AutoCloseable {
     /// See [#gradientBuffer].
     interface GradientBuffer {
         MemorySegment segment();
+    }
+
+    /// See [#scatterBuffer].
+    interface ScatterBuffer extends AutoCloseable {
+        /// On rank 0, where it lays out the parts; any of its threads may write it.
+        MemorySegment segment();
+
+        /// After the last scatter from it; ranks do not wait for each other.
+        @Override
+        void close();
+    }
+
+    /// Where the ranks' parts lie in a [ScatterBuffer].
+    interface Parts {
+        long offset(int rank);
+
+        long bytes(int rank);
     }
 }

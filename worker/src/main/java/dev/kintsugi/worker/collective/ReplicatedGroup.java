@@ -85,8 +85,13 @@ final class ReplicatedGroup implements CollectiveGroup {
     }
 
     @Override
-    public void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard) {
-        world.scatter(unit, from, shard);
+    public ScatterBuffer scatterBuffer(String name, long bytes, long partBytes) {
+        return world.scatterBuffer(name, bytes, partBytes);
+    }
+
+    @Override
+    public MemorySegment scatter(UnitPlan unit, ScatterBuffer from, Parts parts) {
+        return world.scatter(unit, from, parts);
     }
 
     @Override

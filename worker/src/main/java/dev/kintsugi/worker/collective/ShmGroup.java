@@ -229,15 +229,27 @@ final class ShmGroup implements PolledGroup {
     }
 
     @Override
-    public void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard) {
-        var buffer = (SharedGradient) from;
-        UnitRowsCache.check(unit, rows.of(unit), rank(), shard, from.segment(), DType.F32);
-        buffer.checkIdle();
+    public ScatterBuffer scatterBuffer(String name, long bytes, long partBytes) {
+        enter(Kind.ALLOCATE, name);
+        String file = "scatter-%d-%d".formatted(config.generation(), call.sequence());
+        if (rank() == 0) { files.create(file, pages(bytes)); }
+        peers.barrier(call);
+        Arena bufferArena = Arena.ofShared();
+        var buffer = new LocalScatter(bufferArena, files.map(file, pages(bytes), bufferArena).asSlice(0, bytes));
+        peers.barrier(call);
+        if (rank() == 0) { files.unlink(file); }
+        calls.leave(call);
+        return buffer;
+    }
+
+    /// All see rank 0's buffer. A rank that comes to the next scatter has done with this one's part.
+    @Override
+    public MemorySegment scatter(UnitPlan unit, ScatterBuffer from, Parts parts) {
         control.enter(calls.enter(call, Kind.SCATTER, unit));
         peers.barrier(call);
-        rows.take(unit, rank(), buffer.of(0), shard);
-        peers.barrier(call);
+        MemorySegment part = from.segment().asSlice(parts.offset(rank()), parts.bytes(rank()));
         calls.leave(call);
+        return part;
     }
 
     @Override

@@ -110,11 +110,19 @@ final class SoloGroup implements PolledGroup {
     }
 
     @Override
-    public void scatter(UnitPlan unit, GradientBuffer from, MemorySegment shard) {
-        UnitRowsCache.check(unit, rows.of(unit), 0, shard, from.segment(), DType.F32);
-        calls.enter(call, Kind.SCATTER, unit);
-        rows.take(unit, 0, from.segment(), shard);
+    public ScatterBuffer scatterBuffer(String name, long bytes, long partBytes) {
+        calls.enter(call, Kind.ALLOCATE, name);
+        var buffer = LocalScatter.allocate(bytes);
         calls.leave(call);
+        return buffer;
+    }
+
+    @Override
+    public MemorySegment scatter(UnitPlan unit, ScatterBuffer from, Parts parts) {
+        calls.enter(call, Kind.SCATTER, unit);
+        MemorySegment part = from.segment().asSlice(parts.offset(0), parts.bytes(0));
+        calls.leave(call);
+        return part;
     }
 
     @Override

@@ -39,14 +39,6 @@ final class UnitRowsCache {
         }
     }
 
-    /// Copies `rank`'s rows of the unsharded buffer to its shard.
-    void take(UnitPlan unit, int rank, MemorySegment unsharded, MemorySegment shard) {
-        UnitRows table = of(unit);
-        table.forEach(rank, 0, table.shardNumel(rank),
-                (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(unsharded, 4 * unshardedOffset, shard,
-                        4 * shardOffset, 4 * numel));
-    }
-
     /// Refuses segments that are too small for the unit before anything is copied.
     static void check(UnitPlan unit, UnitRows table, int rank, MemorySegment shard, MemorySegment unsharded, DType dtype) {
         if (shard.byteSize() < 4 * table.shardNumel(rank) || unsharded.byteSize() < dtype.bytes() * unit.unshardedNumel()) {

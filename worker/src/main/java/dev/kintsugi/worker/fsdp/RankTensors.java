@@ -3,12 +3,13 @@ package dev.kintsugi.worker.fsdp;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.memory.AnonymousMemory;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToLongFunction;
-import java.util.stream.Stream;
 
 /// Owns what one rank keeps for the life of a job: its shards of the master weights, of both moments and of the gradients,
 /// all f32. Weights and moments start at zero; a step's gradients overwrite those of the one before.
@@ -25,13 +26,22 @@ public final class RankTensors implements AutoCloseable {
         gradients = allocate(plan, rank);
     }
 
+    /// One allocation, cut into a segment a unit.
     private List<MemorySegment> allocate(ShardPlan plan, int rank) {
         ToLongFunction<UnitPlan> bytes = u -> u.shardNumel(rank) * DType.F32.bytes();
-        Stream<MemorySegment> segments = plan.units().stream().map(u -> {
+        MemorySegment all = AnonymousMemory.allocate(jobArena, plan.units().stream().mapToLong(u -> aligned(bytes.applyAsLong(u))).sum());
+        var segments = new ArrayList<MemorySegment>();
+        long at = 0;
+        for (UnitPlan u : plan.units()) {
+            segments.add(all.asSlice(at, bytes.applyAsLong(u)));
+            at += aligned(bytes.applyAsLong(u));
             allocatedBytes += bytes.applyAsLong(u);
-            return jobArena.allocate(bytes.applyAsLong(u), ALIGNMENT);
-        });
-        return segments.toList();
+        }
+        return segments;
+    }
+
+    private static long aligned(long bytes) {
+        return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
     }
 
     public ShardBuffers state() {

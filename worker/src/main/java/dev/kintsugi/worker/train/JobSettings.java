@@ -46,8 +46,9 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
         return samplesPerStep() * (length - 1);
     }
 
+    /// 0: load, check, report and end.
     long maxSteps(long samples) {
-        if (spec.getMaxSteps() > 0) { return spec.getMaxSteps(); }
+        if (spec.hasMaxSteps()) { return spec.getMaxSteps(); }
         return Math.max(1, (long) Math.ceil(spec.getNumTrainEpochs() * samples / samplesPerStep()));
     }
 

@@ -1,6 +1,8 @@
 package dev.kintsugi.worker.train;
 
 import dev.kintsugi.proto.v1.JoinResponse;
+import dev.kintsugi.proto.v1.LoadMemory;
+import dev.kintsugi.proto.v1.LoadMode;
 import dev.kintsugi.proto.v1.Peer;
 import dev.kintsugi.proto.v1.Prepared;
 import dev.kintsugi.proto.v1.RankCommand;
@@ -55,6 +57,8 @@ final class Rank implements CoordinatorLink.Pulse {
     private final RankArguments arguments;
     private final CoordinatorLink link;
     private volatile String doing = "joining";
+    private LoadingMemory loading;
+    private LoadMemory loaded = LoadMemory.getDefaultInstance();
     private volatile TrainingLoop loop;
     private volatile CollectiveGroup group;
     private volatile Checkpoints checkpoints;
@@ -66,6 +70,7 @@ final class Rank implements CoordinatorLink.Pulse {
 
     void run() throws IOException, InterruptedException {
         JoinResponse assignment = link.join(arguments.address() + ":" + DataPort.free(arguments.address()));
+        loading = LoadingMemory.begin();
         link.attend(this::obey, RankMain::leave, this);
         ShardPlan plan = ShardPlanCodec.fromProto(assignment.getPlan());
         JobSettings settings = JobSettings.of(assignment.getSpec(), arguments.worldSize());
@@ -81,13 +86,18 @@ final class Rank implements CoordinatorLink.Pulse {
         }
     }
 
-    /// Rank 0 alone reads weights, and none when it resumes; headers are checked before anything else is done.
+    /// Null on ranks that read none, which are all when the job resumes. Headers are checked before anything else is done.
     private WeightSource firstWeights(JoinResponse assignment, JobSettings settings, ShardPlan plan) {
-        if (arguments.rank() != 0 || assignment.hasResume()) { return null; }
+        if (assignment.hasResume() || !StartingWeights.reads(arguments.rank(), loadMode(settings))) { return null; }
         if (settings.spec().getModelName().isEmpty()) { return new FreshWeights(plan.model(), settings.spec().getSeed()); }
         HuggingFaceWeights weights = HuggingFaceWeights.open(Path.of(settings.spec().getModelName()), plan.model());
-        if (!weights.unexpected().isEmpty()) { link.note("weights not used by this model: " + String.join(", ", weights.unexpected())); }
+        if (arguments.rank() == 0) { weights.notes().forEach(link::note); }
         return weights;
+    }
+
+    /// Fresh weights are made by whoever holds them.
+    private static LoadMode loadMode(JobSettings settings) {
+        return settings.spec().getModelName().isEmpty() ? LoadMode.DIRECT : settings.spec().getLoad();
     }
 
     private Path prepareData(JobSettings settings, ShardPlan plan) {
@@ -125,17 +135,33 @@ final class Rank implements CoordinatorLink.Pulse {
 
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, Path index)
             throws IOException, InterruptedException {
+        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), settings.dtype(),
+                settings.checkpointing(), settings.saves(), settings.spec().getThreads());
+        try (TokenBlocks data = PackedDataset.open(index); RankTensors tensors = new RankTensors(plan, arguments.rank())) {
+            String digest = startWeights(assignment, settings, plan, tensors, source, data);
+            loaded = loading.end();
+            LOG.info(LoadingMemory.describe(loaded, LoadMemory.getDefaultInstance()));
+            var prepared = Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(settings.maxSteps(data.size())).setSamples(data.size());
+            if (prepared.getMaxSteps() > 0) {
+                train(assignment, settings, plan, kernels, data, tensors, estimate, prepared);
+            } else {        // that was all the job wanted
+                link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
+                link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(digest)
+                        .setMemory(memory(estimate, tensors.allocatedBytes()))));
+            }
+        }
+    }
+
+    /// What steps need beside the shards is allocated once these are loaded.
+    private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, TokenBlocks data, RankTensors tensors,
+            MemoryEstimator.Estimate estimate, Prepared.Builder prepared) throws IOException, InterruptedException {
         LlamaConfig config = plan.model().config();
         DType dtype = settings.dtype();
-        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), dtype,
-                settings.checkpointing(), settings.saves(), settings.spec().getThreads());
         long stepBytes = ActivationEstimate.stepArenaBytes(config, settings.batch(), settings.length(), dtype, settings.checkpointing(),
                 settings.spec().getThreads());
         long stepsDone = assignment.hasResume() ? assignment.getResume().getStep() : 0;
         var clock = new PhaseClock();
-        try (TokenBlocks data = PackedDataset.open(index);
-                Arena tables = Arena.ofShared();
-                RankTensors tensors = new RankTensors(plan, arguments.rank());
+        try (Arena tables = Arena.ofShared();
                 StepArena arena = StepArena.ofBytes(stepBytes);
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), stepsDone) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
@@ -149,13 +175,11 @@ final class Rank implements CoordinatorLink.Pulse {
             loop = new TrainingLoop(settings, plan, group, tensors, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
                     new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics,
                     accounting, clock);
-            String digest = startWeights(assignment, plan, units, tensors, source, data);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.headDim();
-            link.send(RankEvent.newBuilder().setPrepared(Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(loop.maxSteps())
-                    .setSamples(data.size()).setMemory(memory(estimate, 0))));
+            link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
             doing = "training";
             loop.run(stepsDone);
-            link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, units, tensors))
+            link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, tensors))
                     .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.highWaterBytes()))));
         }
     }
@@ -175,19 +199,26 @@ final class Rank implements CoordinatorLink.Pulse {
         return peak;
     }
 
-    private String startWeights(JoinResponse assignment, ShardPlan plan, UnshardedUnits units, RankTensors tensors, WeightSource source,
+    /// @return digest of all parameters
+    private String startWeights(JoinResponse assignment, JobSettings settings, ShardPlan plan, RankTensors tensors, WeightSource source,
             TokenBlocks data) {
         doing = "loading weights";
-        var starting = new StartingWeights(plan, group, units);
-        String expected = null;
+        var starting = new StartingWeights(plan, group);
         if (assignment.hasResume()) {
             CheckpointReader reader = CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory()));
             requireSameData(reader.training().getDatasetDigest(), data);
             reader.restore(tensors.state());
-        } else {
-            expected = starting.scatterFromRank0(source, tensors.state());
+            return starting.digest(tensors.state());
         }
-        return starting.requireAgreement(tensors.state(), expected);
+        group.barrier("shards allocated");      // so that the rate is storage's and not the slowest rank's allocation
+        long startNs = System.nanoTime();
+        String digest = starting.load(loadMode(settings), source, tensors.state());
+        double seconds = (System.nanoTime() - startNs) / 1e9;
+        if (arguments.rank() == 0) {
+            double gigabytes = StartingWeights.bytes(plan, source) / 1e9;
+            LOG.info("weights: %.3f GB in %.2f s, %.2f GB/s".formatted(gigabytes, seconds, gigabytes / seconds));
+        }
+        return digest;
     }
 
     private static void requireSameData(String digest, TokenBlocks data) {
@@ -197,14 +228,14 @@ final class Rank implements CoordinatorLink.Pulse {
         }
     }
 
-    private String finalDigest(ShardPlan plan, UnshardedUnits units, RankTensors tensors) {
+    private String finalDigest(ShardPlan plan, RankTensors tensors) {
         doing = "digesting the final weights";
-        return new StartingWeights(plan, group, units).digest(tensors.state());
+        return new StartingWeights(plan, group).digest(tensors.state());
     }
 
-    private static RankMemory memory(MemoryEstimator.Estimate estimate, long peakBytes) {
+    private RankMemory memory(MemoryEstimator.Estimate estimate, long peakBytes) {
         return RankMemory.newBuilder().setRank(estimate.rank()).setEstimatedBytes(estimate.totalBytes()).setPeakBytes(peakBytes)
-                .setResidentBytes(ProcessMemory.peakResidentBytes()).build();
+                .setResidentBytes(ProcessMemory.peakResidentBytes()).setCpuLoading(loaded).build();
     }
 
     private void obey(RankCommand command) {

@@ -1,45 +1,73 @@
 package dev.kintsugi.worker.train;
 
-import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.plan.ParameterPlan;
+import dev.kintsugi.proto.v1.LoadMode;
+import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.worker.checkpoint.weights.WeightSource;
 import dev.kintsugi.worker.collective.CollectiveGroup;
+import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
-import dev.kintsugi.worker.fsdp.UnshardedUnits;
 import dev.kintsugi.worker.memory.ShardBuffers;
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 
 /// Puts the first weights into every rank's shards, and proves that all ranks together hold the model that was read.
 ///
-/// Only rank 0 reads: one unit at a time into its gradient slot, from which every rank gets just its rows. Nothing holds a whole model.
+/// Where rank 0 reads ([WeightsScatter]) they come in pieces of at most [#PIECE_BYTES], unit after unit, through two buffers, so that the next piece is
+/// read while this one goes to the ranks; where each rank reads for itself ([OwnWeights]), in smaller ones still. Nothing holds more of the model
+/// than that beside its shards.
 final class StartingWeights {
+    /// Of one of the two buffers: large enough for storage to be quick, and little beside a shard.
+    private static final long PIECE_BYTES = 16 << 20;
+
     private final ShardPlan plan;
     private final CollectiveGroup group;
-    private final UnshardedUnits units;
+    private final long pieceBytes;
 
-    StartingWeights(ShardPlan plan, CollectiveGroup group, UnshardedUnits units) {
-        this.plan = plan;
-        this.group = group;
-        this.units = units;
+    StartingWeights(ShardPlan plan, CollectiveGroup group) {
+        this(plan, group, PIECE_BYTES);
     }
 
-    /// @param source null on ranks other than 0
-    /// @return rank 0: the digest of all parameters as they were read; elsewhere null
-    String scatterFromRank0(WeightSource source, ShardBuffers into) {
-        WeightsDigest digest = group.rank() == 0 ? new WeightsDigest() : null;
-        for (UnitPlan unit : plan.units()) {
-            if (digest != null) {
-                MemorySegment slot = units.gradientSlot(unit).segment();
-                for (ParameterPlan p : unit.parameters()) { source.read(p.spec(), slot, p.unshardedOffset() * DType.F32.bytes()); }
-                digest.addUnit(unit, slot);
-            }
-            group.scatter(unit, units.gradientSlot(unit), into.parameters().get(unit.index()));
+    /// For tests, whose models are smaller than a piece.
+    StartingWeights(ShardPlan plan, CollectiveGroup group, long pieceBytes) {
+        this.plan = plan;
+        this.group = group;
+        this.pieceBytes = pieceBytes;
+    }
+
+    /// Whether `rank` needs a source of its own to [#load].
+    static boolean reads(int rank, LoadMode mode) {
+        return rank == 0 || mode == LoadMode.DIRECT;
+    }
+
+    /// @param source null on ranks that do not read
+    /// @return digest of all parameters
+    /// @throws WorldException if the ranks hold anything else than was read
+    String load(LoadMode mode, WeightSource source, ShardBuffers into) {
+        var held = new WeightsDigest();
+        var arrived = new WeightsDigest();
+        WeightsDigest expected = null;
+        if (mode == LoadMode.DIRECT) {
+            requireSameSource(source);
+            new OwnWeights(plan, group.rank(), source).load(into, held);
+        } else {
+            expected = new WeightsScatter(plan, group, source, pieceBytes, mode == LoadMode.BROADCAST).load(into, held, arrived);
         }
-        return digest == null ? null : digest.toHex();
+        return agree(held, arrived, expected);
+    }
+
+    private void requireSameSource(WeightSource source) {
+        byte[] mine = source.identity().getBytes(StandardCharsets.UTF_8);
+        List<byte[]> all = group.exchange("weight files", mine);
+        for (int rank = 0; rank < all.size(); rank++) {
+            if (!Arrays.equals(all.get(rank), mine)) {
+                throw new CallerException(("ranks %d and %d see different weights under the same name; put model_name on storage that all hosts share, "
+                        + "or leave out --load direct").formatted(Math.min(rank, group.rank()), Math.max(rank, group.rank())));
+            }
+        }
     }
 
     /// Hex digest of one copy of the parameters: the same on every rank, for every world size and every strategy.
@@ -48,11 +76,26 @@ final class StartingWeights {
     String digest(ShardBuffers state) {
         var mine = new WeightsDigest();
         for (UnitPlan unit : plan.units()) { mine.addShard(unit, group.rank(), state.parameters().get(unit.index())); }
-        List<byte[]> parts = group.exchange("parameter digests", mine.toBytes());
+        return agree(mine, new WeightsDigest(), null);
+    }
+
+    /// @param arrived of the rows that came to this rank, as they came
+    /// @param expected of all rows as they were read, or null
+    private String agree(WeightsDigest held, WeightsDigest arrived, WeightsDigest expected) {
+        List<byte[]> parts = group.exchange("parameter digests", ByteBuffer.allocate(2 * WeightsDigest.BYTES).put(held.toBytes()).put(arrived.toBytes())
+                .array());
         requireEqualReplicas(parts);
-        var all = new WeightsDigest();
-        parts.subList(0, plan.shardWorldSize()).forEach(all::add);
-        return all.toHex();
+        var heldByAll = new WeightsDigest();
+        var arrivedAtAll = new WeightsDigest();
+        for (byte[] part : parts.subList(0, plan.shardWorldSize())) {
+            heldByAll.add(Arrays.copyOf(part, WeightsDigest.BYTES));
+            arrivedAtAll.add(Arrays.copyOfRange(part, WeightsDigest.BYTES, part.length));
+        }
+        if (expected != null && !expected.toHex().equals(arrivedAtAll.toHex())) {
+            throw new WorldException("weights_differ", "other weights have come to the ranks than rank 0 has read: digests %s and %s; start the job again"
+                    .formatted(arrivedAtAll.toHex(), expected.toHex()));
+        }
+        return heldByAll.toHex();
     }
 
     private void requireEqualReplicas(List<byte[]> parts) {
@@ -65,14 +108,8 @@ final class StartingWeights {
         }
     }
 
-    /// @param expected what rank 0 read, or null
-    /// @throws WorldException if the ranks hold anything else
-    String requireAgreement(ShardBuffers state, String expected) {
-        String held = digest(state);
-        if (expected != null && !expected.equals(held)) {
-            throw new WorldException("weights_differ", "the ranks hold other weights than rank 0 has read: digests %s and %s; start the job again"
-                    .formatted(held, expected));
-        }
-        return held;
+    /// Bytes of all weights as the source has them.
+    static long bytes(ShardPlan plan, WeightSource source) {
+        return plan.model().parameters().stream().mapToLong((ParameterSpec p) -> p.numel() * source.type(p).bytes()).sum();
     }
 }

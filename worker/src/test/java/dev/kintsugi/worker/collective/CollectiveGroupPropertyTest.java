@@ -45,7 +45,6 @@ class CollectiveGroupPropertyTest {
         Ranks.run(worldSize, rank -> {
             try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofShared()) {
                 var full = List.of(group.gatherBuffer("even", numel(plan), DType.F32), group.gatherBuffer("odd", numel(plan), DType.BF16));
-                var first = group.gradientBuffer("first weights", numel(plan));
                 for (int round = 0; round < 3; round++) {
                     group.enterStep(round);
                     for (UnitPlan unit : plan.units()) {
@@ -55,16 +54,63 @@ class CollectiveGroupPropertyTest {
                         ModelValues.fillShard(unit, rank, salt, shard);
                         group.allGather(unit, shard, into);
                         ModelValues.assertUnsharded(unit, salt, into);
-
                         group.barrier("checked");
-                        if (rank == 0) { ModelValues.fillUnsharded(unit, salt + 7, first.segment()); }
-                        group.scatter(unit, first, shard);
-                        ModelValues.assertShard(unit, rank, salt + 7, shard);
                     }
                 }
             }
             return null;
         });
+    }
+
+    /// Parts of any length, none included, side by side or the same for all; rank 0 fills one buffer while the other's parts are read.
+    @ParameterizedTest(name = "{0} worldSize={1} -Dtest.seed={2}")
+    @MethodSource("cases")
+    void shouldGiveEveryRankItsPartOfAScatter(Transport transport, int worldSize, long seed) throws Exception {
+        UnitPlan unit = ShardPlanner.plan(RandomModel.of(new Random(seed)), worldSize).units().getFirst();
+        int partMost = 300_000;
+        Ranks.run(worldSize, rank -> {
+            try (var group = groups.open(transport, rank, worldSize);
+                    var even = group.scatterBuffer("even", (long) partMost * worldSize, partMost);
+                    var odd = group.scatterBuffer("odd", (long) partMost * worldSize, partMost)) {
+                for (int round = 0; round < 6; round++) {
+                    var buffer = round % 2 == 0 ? even : odd;
+                    long[] ends = ends(new Random(seed + round), worldSize, partMost);
+                    boolean sameForAll = round == 4;
+                    if (rank == 0) { fill(buffer.segment(), ends[worldSize], round); }
+                    MemorySegment part = group.scatter(unit, buffer, new CollectiveGroup.Parts() {
+                        @Override
+                        public long offset(int r) {
+                            return sameForAll ? 0 : ends[r];
+                        }
+
+                        @Override
+                        public long bytes(int r) {
+                            return sameForAll ? ends[1] : ends[r + 1] - ends[r];
+                        }
+                    });
+                    long from = sameForAll ? 0 : ends[rank];
+                    assertThat(part.byteSize()).isEqualTo(sameForAll ? ends[1] : ends[rank + 1] - from);
+                    for (long i = 0; i < part.byteSize(); i++) {
+                        if (part.get(ValueLayout.JAVA_BYTE, i) != value(from + i, round)) { throw new AssertionError("byte " + i + " in round " + round); }
+                    }
+                }
+            }
+            return null;
+        });
+    }
+
+    private static long[] ends(Random random, int worldSize, int partMost) {
+        var ends = new long[worldSize + 1];
+        for (int r = 0; r < worldSize; r++) { ends[r + 1] = ends[r] + (random.nextInt(4) == 0 ? 0 : random.nextInt(partMost)); }
+        return ends;
+    }
+
+    private static void fill(MemorySegment segment, long bytes, int round) {
+        for (long i = 0; i < bytes; i++) { segment.set(ValueLayout.JAVA_BYTE, i, value(i, round)); }
+    }
+
+    private static byte value(long i, int round) {
+        return (byte) (i * 31 + i / 251 + round);
     }
 
     @ParameterizedTest(name = "{0} worldSize={1} -Dtest.seed={2}")

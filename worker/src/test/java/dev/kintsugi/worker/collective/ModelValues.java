@@ -37,12 +37,6 @@ final class ModelValues {
         }
     }
 
-    static void assertShard(UnitPlan unit, int rank, long salt, MemorySegment shard) {
-        MemorySegment expected = MemorySegment.ofArray(new float[(int) unit.shardNumel(rank)]);
-        fillShard(unit, rank, salt, expected);
-        assertThat(expected.mismatch(shard.asSlice(0, expected.byteSize()))).as("%s on rank %d", unit.name(), rank).isEqualTo(-1);
-    }
-
     static void fillUnsharded(UnitPlan unit, long salt, MemorySegment unsharded) {
         for (int p = 0; p < unit.parameters().size(); p++) {
             ParameterPlan parameter = unit.parameters().get(p);

@@ -6,10 +6,12 @@ import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.ActivationEstimate;
 import dev.kintsugi.sharding.exact.ExactSum;
 import dev.kintsugi.sharding.plan.ParameterPlan;
+import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -101,10 +103,7 @@ class WorldSizeEqualityTest {
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var interpreter = new RoundInterpreter(plan, group, units, tensors, new Llama(config, LENGTH, dtype, tables), kernels, arena,
                     BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
-            for (UnitPlan unit : plan.units()) {
-                if (rank == 0) { initialise(unit, units.gradientSlot(unit).segment()); }
-                group.scatter(unit, units.gradientSlot(unit), tensors.state().parameters().get(unit.index()));
-            }
+            for (UnitPlan unit : plan.units()) { initialise(unit, rank, tensors.state().parameters().get(unit.index())); }
             var optimizer = new AdamWOptimizer(kernels, new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1));
             var norm = new GradientNorm(kernels, plan, rank);
             var bits = new ArrayList<Long>();
@@ -147,11 +146,16 @@ class WorldSizeEqualityTest {
         }
     }
 
-    private static void initialise(UnitPlan unit, MemorySegment slot) {
-        for (ParameterPlan p : unit.parameters()) {
-            var random = new Random(p.spec().name().hashCode());
-            for (long i = 0; i < p.spec().numel(); i++) {
-                slot.setAtIndex(ValueLayout.JAVA_FLOAT, p.unshardedOffset() + i, (float) (random.nextGaussian() * 0.2 + (p.spec().decay() ? 0 : 1)));
+    /// This rank's rows of what every world size begins with.
+    private static void initialise(UnitPlan unit, int rank, MemorySegment shard) {
+        for (int i = 0; i < unit.parameters().size(); i++) {
+            ParameterSpec p = unit.parameters().get(i).spec();
+            RowShard rows = unit.rowShards(rank).get(i);
+            var random = new Random(p.name().hashCode());
+            for (long e = 0; e < (rows.firstRow() + rows.rows()) * rows.rowNumel(); e++) {
+                float value = (float) (random.nextGaussian() * 0.2 + (p.decay() ? 0 : 1));
+                long at = e - rows.firstRow() * rows.rowNumel();
+                if (at >= 0) { shard.setAtIndex(ValueLayout.JAVA_FLOAT, rows.shardOffset() + at, value); }
             }
         }
     }

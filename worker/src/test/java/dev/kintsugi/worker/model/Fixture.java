@@ -3,8 +3,11 @@ package dev.kintsugi.worker.model;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaConfigParser;
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsFile;
+import dev.kintsugi.worker.checkpoint.safetensors.TensorEntry;
 import dev.kintsugi.worker.memory.Tensor;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -33,11 +36,18 @@ final class Fixture implements AutoCloseable {
 
     /// Rows of `input_ids` or `training_ids`, all in one.
     int[] ids(String name) {
-        return reference.data(name).toArray(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN));
+        return data(name).toArray(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN));
     }
 
     float[] values(String name) {
-        return reference.data(name).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN));
+        return data(name).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN));
+    }
+
+    private MemorySegment data(String name) {
+        TensorEntry t = reference.tensor(name);
+        MemorySegment data = Arena.ofAuto().allocate(Math.max(1, t.bytes()), Long.BYTES).asSlice(0, t.bytes());
+        reference.read(t, 0, t.rows(), data, 0);
+        return data;
     }
 
     long dim(String name, int i) {

@@ -43,6 +43,9 @@ final class ExportCommand implements Callable<Integer> {
             description = "Directory with tokenizer.json, or that file (default: the tokenizer of the job, if it is still there).")
     private Path tokenizer;
 
+    @Option(names = "--json", description = "Print one JSON object instead of a sentence.")
+    private boolean json;
+
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
     private boolean help;
 
@@ -67,7 +70,13 @@ final class ExportCommand implements Callable<Integer> {
             err.println("kintsugi: exported without a tokenizer, because the job's was not found; "
                     + "give one with --tokenizer_name DIR");
         }
-        spec.commandLine().getOut().printf("%s: exported step %d to %s%n", checkpoint.path(), checkpoint.manifest().step(), outputDir);
+        if (json) {
+            spec.commandLine().getOut().println(new JsonMapper().createObjectNode().put("checkpoint", checkpoint.path().text())
+                    .put("step", checkpoint.manifest().step()).put("output_dir", outputDir.text()).put("dtype", dtype)
+                    .put("tokenizer", tokenizerPath.isPresent()));
+        } else {
+            spec.commandLine().getOut().printf("%s: exported step %d to %s%n", checkpoint.path(), checkpoint.manifest().step(), outputDir);
+        }
         return 0;
     }
 

@@ -15,6 +15,8 @@ public enum ElementType {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private static final int ARRAY_NUMEL = 8 << 10;     // with what it is made of, in the first two levels of cache
+
     private final int bytes;
 
     ElementType(int bytes) {
@@ -34,21 +36,42 @@ public enum ElementType {
     }
 
     /// Converts all of `from` to f32 at the start of `to`, rounding F64 to nearest; the other three are exact.
-    void toF32(MemorySegment from, MemorySegment to) {
-        long n = from.byteSize() / bytes;
-        switch (this) {
-            case F32 -> MemorySegment.copy(from, 0, to, 0, from.byteSize());
-            case BF16 -> {
-                for (long i = 0; i < n; i++) { to.set(FLOAT, 4 * i, Float.intBitsToFloat(from.get(SHORT, 2 * i) << 16)); }
-            }
-            case F16 -> {
-                for (long i = 0; i < n; i++) { to.set(FLOAT, 4 * i, Float.float16ToFloat(from.get(SHORT, 2 * i))); }
-            }
-            case F64 -> {
-                for (long i = 0; i < n; i++) { to.set(FLOAT, 4 * i, (float) from.get(DOUBLE, 8 * i)); }
-            }
-            case BOOL, U8, I8, F8_E5M2, F8_E4M3, F8_E8M0, I16, U16, I32, U32, I64, U64, C64 ->
-                    throw new AssertionError("not readable: " + this);
+    public void toF32(MemorySegment from, MemorySegment to) {
+        if (this == F32) {
+            MemorySegment.copy(from, 0, to, 0, from.byteSize());
+            return;
         }
+        if (!isReadable()) { throw new AssertionError("not readable: " + this); }
+        long numel = from.byteSize() / bytes;
+        var some = new float[(int) Math.min(ARRAY_NUMEL, numel)];
+        for (long at = 0; at < numel; at += some.length) {
+            int n = (int) Math.min(some.length, numel - at);
+            convert(from, at, some, n);
+            MemorySegment.copy(some, 0, to, FLOAT, at * Float.BYTES, n);
+        }
+    }
+
+    /// Through arrays: copies are quick from the first call on, and loops over arrays before they are compiled for vectors, which loops over
+    /// segments are not.
+    private void convert(MemorySegment from, long at, float[] to, int n) {
+        if (this == F64) {
+            for (int i = 0; i < n; i++) { to[i] = (float) from.get(DOUBLE, 8 * (at + i)); }
+            return;
+        }
+        var halves = new short[n];
+        MemorySegment.copy(from, SHORT, 2 * at, halves, 0, n);
+        if (this == BF16) {
+            widen(halves, to, n);
+        } else {
+            widenF16(halves, to, n);
+        }
+    }
+
+    private static void widen(short[] from, float[] to, int n) {
+        for (int i = 0; i < n; i++) { to[i] = Float.intBitsToFloat(from[i] << 16); }
+    }
+
+    private static void widenF16(short[] from, float[] to, int n) {
+        for (int i = 0; i < n; i++) { to[i] = Float.float16ToFloat(from[i]); }
     }
 }

@@ -1,11 +1,13 @@
 package dev.kintsugi.worker.checkpoint.safetensors;
 
 import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.failure.WorldException;
 import dev.kintsugi.worker.memory.Bf16;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -13,30 +15,32 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/// A mapped safetensors file. Nothing is read before it is asked for; the header is checked whole on opening.
+/// An open safetensors file. Nothing is read before it is asked for, and then into the caller's memory: a mapped file would count as the
+/// process's own memory. The header is checked whole on opening. Any number of threads may read.
 public final class SafetensorsFile implements AutoCloseable {
-    private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int LENGTH_BYTES = 8;
 
+    /// What is converted at once; stays in the second-level cache.
+    private static final long CHUNK_BYTES = 256 << 10;
+
     private final Path path;
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment file;
+    private final FileChannel channel;
+    private final long fileBytes;
     private final SafetensorsHeader header;
     private final long bodyOffset;
 
-    /// So much of the file is in this process's memory at once.
-    private static final long PIECE_BYTES = 4 << 20;
-
     private SafetensorsFile(Path path) throws IOException {
         this.path = path;
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            this.file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-            long headerBytes = headerBytes();
+        this.channel = FileChannel.open(path, StandardOpenOption.READ);
+        try {
+            this.fileBytes = channel.size();
+            int headerBytes = headerBytes();
             this.bodyOffset = LENGTH_BYTES + headerBytes;
-            byte[] json = file.asSlice(LENGTH_BYTES, headerBytes).toArray(ValueLayout.JAVA_BYTE);
-            this.header = SafetensorsHeader.parse(json, file.byteSize() - bodyOffset, path.toString());
+            ByteBuffer json = ByteBuffer.allocate(headerBytes);
+            fill(json, LENGTH_BYTES);
+            this.header = SafetensorsHeader.parse(json.array(), fileBytes - bodyOffset, path.toString());
         } catch (IOException | RuntimeException e) {
-            arena.close();
+            close();
             throw e;
         }
     }
@@ -53,17 +57,29 @@ public final class SafetensorsFile implements AutoCloseable {
         }
     }
 
-    private long headerBytes() {
-        if (file.byteSize() < LENGTH_BYTES) {
+    private int headerBytes() throws IOException {
+        if (fileBytes < LENGTH_BYTES) {
             throw new CallerException("%s is %d bytes long, too short for a safetensors file; download or copy the file again"
-                    .formatted(path, file.byteSize()));
+                    .formatted(path, fileBytes));
         }
-        long bytes = file.get(LENGTH, 0);
-        if (bytes < 0 || bytes > SafetensorsHeader.BYTES_MAX || bytes > file.byteSize() - LENGTH_BYTES) {
+        ByteBuffer length = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        fill(length, 0);
+        long bytes = length.getLong(0);
+        if (bytes < 0 || bytes > SafetensorsHeader.BYTES_MAX || bytes > fileBytes - LENGTH_BYTES) {
             throw new CallerException(("%s says its header is %s bytes long in a file of %d, so it is not a safetensors file "
-                    + "or is truncated; download or copy the file again").formatted(path, Long.toUnsignedString(bytes), file.byteSize()));
+                    + "or is truncated; download or copy the file again").formatted(path, Long.toUnsignedString(bytes), fileBytes));
         }
-        return bytes;
+        return (int) bytes;
+    }
+
+    private void fill(ByteBuffer into, long position) throws IOException {
+        int from = into.position();
+        while (into.hasRemaining()) {
+            if (channel.read(into, position + into.position() - from) < 0) {
+                throw new IOException("it ends at byte %d of %d; it was truncated while it was read"
+                        .formatted(position + into.position() - from, fileBytes));
+            }
+        }
     }
 
     public Path path() {
@@ -74,11 +90,6 @@ public final class SafetensorsFile implements AutoCloseable {
         return header;
     }
 
-    /// The whole file, read-only. Borrowed until [#close].
-    public MemorySegment content() {
-        return file;
-    }
-
     /// @throws CallerException if there is no such tensor
     public TensorEntry tensor(String name) {
         TensorEntry t = header.tensors().get(name);
@@ -86,67 +97,100 @@ public final class SafetensorsFile implements AutoCloseable {
         return t;
     }
 
-    /// A tensor's bytes as they are in the file. Borrowed until [#close].
-    public MemorySegment data(String name) {
-        TensorEntry t = tensor(name);
-        return file.asSlice(bodyOffset + t.begin(), t.bytes());
+    /// Reads rows `[firstRow, firstRow + rows)` of a tensor, as they are in the file, to `into` at `offsetBytes`.
+    ///
+    /// @param into off-heap memory that any thread may use, or an array
+    /// @throws WorldException if storage fails
+    public void read(TensorEntry t, long firstRow, long rows, MemorySegment into, long offsetBytes) {
+        checkRows(t, firstRow, rows);
+        MemorySegment part = into.asSlice(offsetBytes, rows * t.rowBytes());
+        try {
+            if (!part.isNative()) {
+                ByteBuffer bytes = ByteBuffer.allocate((int) part.byteSize());
+                fill(bytes, bodyOffset + t.begin() + firstRow * t.rowBytes());
+                MemorySegment.copy(MemorySegment.ofArray(bytes.array()), 0, part, 0, part.byteSize());
+                return;
+            }
+            for (long at = 0; at < part.byteSize(); at += Integer.MAX_VALUE) {
+                ByteBuffer piece = part.asSlice(at, Math.min(Integer.MAX_VALUE, part.byteSize() - at)).asByteBuffer();
+                fill(piece, bodyOffset + t.begin() + firstRow * t.rowBytes() + at);
+            }
+        } catch (IOException e) {
+            throw unreadable(e);
+        }
+    }
+
+    private WorldException unreadable(IOException e) {
+        return new WorldException("storage", "%s cannot be read: %s; check the disk and copy the file again".formatted(path, e.getMessage()), e);
     }
 
     /// Writes rows `[firstRow, firstRow + rows)` of a tensor, as f32, to `into` at `offsetBytes`.
     ///
     /// @throws CallerException if the tensor's type is not F32, F16, BF16 or F64
     public void readF32(String name, long firstRow, long rows, MemorySegment into, long offsetBytes) {
-        TensorEntry t = tensor(name);
-        if (!t.type().isReadable()) {
-            throw new CallerException("%s: tensor '%s' is %s; convert it to F32, F16, BF16 or F64".formatted(path, name, t.type()));
-        }
-        checkRows(t, name, firstRow, rows);
-        MemorySegment from = data(name).asSlice(firstRow * t.rowBytes(), rows * t.rowBytes());
-        for (long at = 0; at < from.byteSize(); at += PIECE_BYTES) {
-            MemorySegment piece = from.asSlice(at, Math.min(PIECE_BYTES, from.byteSize() - at));
-            t.type().toF32(piece, into.asSlice(offsetBytes + at / t.type().bytes() * Float.BYTES));
-            piece.unload();         // or a process would hold the whole file once it has read it
+        TensorEntry t = readable(name);
+        if (t.type() == ElementType.F32) {
+            read(t, firstRow, rows, into, offsetBytes);
+        } else {
+            convert(t, firstRow, rows, (raw, element) -> t.type().toF32(raw, into.asSlice(offsetBytes + element * Float.BYTES)));
         }
     }
 
     /// Like [#readF32], but as bf16, rounded to nearest even where the file has more digits: piece by piece, so that no f32 copy of the tensor
     /// is made.
     public void readBf16(String name, long firstRow, long rows, MemorySegment into, long offsetBytes) {
-        TensorEntry t = tensor(name);
+        TensorEntry t = readable(name);
         if (t.type() == ElementType.BF16) {
-            checkRows(t, name, firstRow, rows);
-            copy(data(name).asSlice(firstRow * t.rowBytes(), rows * t.rowBytes()), into.asSlice(offsetBytes));
+            read(t, firstRow, rows, into, offsetBytes);
             return;
         }
-        long piece = Math.clamp(PIECE_BYTES / Math.max(1, t.rowBytes()), 1, Math.max(1, rows));
         try (Arena scratch = Arena.ofConfined()) {
-            long rowNumel = t.rowBytes() / t.type().bytes();
-            MemorySegment f32 = scratch.allocate(piece * rowNumel * Float.BYTES, Float.BYTES);
-            for (long row = 0; row < rows; row += piece) {
-                long count = Math.min(piece, rows - row);
-                readF32(name, firstRow + row, count, f32, 0);
-                Bf16.narrow(f32, 0, into, offsetBytes / Short.BYTES + row * rowNumel, count * rowNumel);
+            MemorySegment f32 = scratch.allocate(Math.max(CHUNK_BYTES, t.rowBytes()) / t.type().bytes() * Float.BYTES, Float.BYTES);
+            convert(t, firstRow, rows, (raw, element) -> {
+                t.type().toF32(raw, f32);
+                Bf16.narrow(f32, 0, into, offsetBytes / Short.BYTES + element, raw.byteSize() / t.type().bytes());
+            });
+        }
+    }
+
+    private TensorEntry readable(String name) {
+        TensorEntry t = tensor(name);
+        if (t.type().isReadable()) { return t; }
+        throw new CallerException("%s: tensor '%s' is %s; convert it to F32, F16, BF16 or F64".formatted(path, name, t.type()));
+    }
+
+    /// What becomes of some rows as they are in the file, the first of which begins with the given element of those that were asked for.
+    private interface Sink {
+        void accept(MemorySegment raw, long element);
+    }
+
+    private void convert(TensorEntry t, long firstRow, long rows, Sink sink) {
+        checkRows(t, firstRow, rows);
+        if (rows * t.rowBytes() == 0) { return; }
+        long some = Math.clamp(CHUNK_BYTES / t.rowBytes(), 1, rows);
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment raw = scratch.allocate(some * t.rowBytes(), Long.BYTES);
+            for (long row = 0; row < rows; row += some) {
+                long count = Math.min(some, rows - row);
+                read(t, firstRow + row, count, raw, 0);
+                sink.accept(raw.asSlice(0, count * t.rowBytes()), row * t.rowBytes() / t.type().bytes());
             }
         }
     }
 
-    private void checkRows(TensorEntry t, String name, long firstRow, long rows) {
+    private void checkRows(TensorEntry t, long firstRow, long rows) {
         if (firstRow < 0 || rows < 0 || firstRow > t.rows() - rows) {
             throw new IllegalArgumentException("%s: tensor '%s' has %d rows; firstRow=%d rows=%d"
-                    .formatted(path, name, t.rows(), firstRow, rows));
-        }
-    }
-
-    private static void copy(MemorySegment from, MemorySegment into) {
-        for (long at = 0; at < from.byteSize(); at += PIECE_BYTES) {
-            MemorySegment piece = from.asSlice(at, Math.min(PIECE_BYTES, from.byteSize() - at));
-            MemorySegment.copy(piece, 0, into, at, piece.byteSize());
-            piece.unload();
+                    .formatted(path, t.name(), t.rows(), firstRow, rows));
         }
     }
 
     @Override
     public void close() {
-        arena.close();
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 }

@@ -21,7 +21,7 @@ public record TensorEntry(String name, ElementType type, List<Long> shape, long 
     }
 
     /// Bytes of one row; 0 for a tensor without elements.
-    long rowBytes() {
+    public long rowBytes() {
         return rows() == 0 ? 0 : bytes / rows();
     }
 }

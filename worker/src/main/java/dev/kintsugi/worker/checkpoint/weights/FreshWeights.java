@@ -3,6 +3,7 @@ package dev.kintsugi.worker.checkpoint.weights;
 import dev.kintsugi.sharding.architecture.InitRule;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import dev.kintsugi.worker.checkpoint.safetensors.Sha256;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -21,11 +22,21 @@ public record FreshWeights(ModelSpec model, long seed) implements WeightSource {
     private static final long CHUNK_NUMEL = 1 << 16;
 
     @Override
-    public void read(ParameterSpec p, MemorySegment f32, long offsetBytes) {
-        MemorySegment into = f32.asSlice(offsetBytes, p.numel() * Float.BYTES);
+    public ElementType type(ParameterSpec p) {
+        return ElementType.F32;
+    }
+
+    @Override
+    public String identity() {
+        return "seed " + seed;
+    }
+
+    @Override
+    public void readRaw(ParameterSpec p, long firstRow, long rows, MemorySegment f32, long offsetBytes) {
+        MemorySegment into = f32.asSlice(offsetBytes, rows * p.rowNumel() * Float.BYTES);
         switch (p.init()) {
             case InitRule.Constant(double value) -> fill(into, (float) value);
-            case InitRule.Normal(double standardDeviation) -> fillNormal(into, key(seed, p.name()), standardDeviation);
+            case InitRule.Normal(double standardDeviation) -> fillNormal(into, key(seed, p.name()), firstRow * p.rowNumel(), standardDeviation);
         }
     }
 
@@ -34,12 +45,12 @@ public record FreshWeights(ModelSpec model, long seed) implements WeightSource {
     }
 
     /// Chunks run on all cores: elements do not depend on each other, so the order changes nothing.
-    private static void fillNormal(MemorySegment into, long key, double standardDeviation) {
+    private static void fillNormal(MemorySegment into, long key, long first, double standardDeviation) {
         long numel = into.byteSize() / Float.BYTES;
         LongStream.range(0, Math.ceilDiv(numel, CHUNK_NUMEL)).parallel().forEach(chunk -> {
             long end = Math.min(numel, (chunk + 1) * CHUNK_NUMEL);
             for (long i = chunk * CHUNK_NUMEL; i < end; i++) {
-                into.set(FLOAT, i * Float.BYTES, (float) (standardDeviation * NormalQuantile.of(uniform(key, i))));
+                into.set(FLOAT, i * Float.BYTES, (float) (standardDeviation * NormalQuantile.of(uniform(key, first + i))));
             }
         });
     }

@@ -1,12 +1,19 @@
 package dev.kintsugi.worker.checkpoint.weights;
 
 import dev.kintsugi.sharding.architecture.ParameterSpec;
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import java.lang.foreign.MemorySegment;
 
-/// The first weights of a model, read parameter by parameter in any order.
+/// The first weights of a model, read by rows in any order, from any thread.
 public interface WeightSource extends AutoCloseable {
-    /// Writes all `p.numel()` elements, row-major, to `f32` at `offsetBytes`.
-    void read(ParameterSpec p, MemorySegment f32, long offsetBytes);
+    /// What [#readRaw] gives.
+    ElementType type(ParameterSpec p);
+
+    /// Writes rows `[firstRow, firstRow + rows)`, row-major, as elements of [#type], to `into` at `offsetBytes`.
+    void readRaw(ParameterSpec p, long firstRow, long rows, MemorySegment into, long offsetBytes);
+
+    /// The same on every rank that sees the same weights.
+    String identity();
 
     @Override
     default void close() {}

@@ -1,3 +1,4 @@
-/// Where a run's first weights come from. Rank 0 asks a [WeightSource] for one parameter at a time and sends each unit out before it asks
-/// for the next, so no rank ever holds the model.
+/// Where a run's first weights come from. A [WeightSource] gives rows of one parameter after another, as they are on storage, so that nobody
+/// ever holds the model: [FreshWeights] makes them, [HuggingFaceWeights] reads them. [WeightMap] finds the files of a directory,
+/// [StoredTensor] is one tensor in one of them or cut by rows over several, [PickledWeights] says why some are not read.
 package dev.kintsugi.worker.checkpoint.weights;

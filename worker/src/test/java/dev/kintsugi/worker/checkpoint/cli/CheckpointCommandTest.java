@@ -101,6 +101,8 @@ class CheckpointCommandTest {
         assertThat(out.toString()).contains("exported step 250 to " + exported);
         assertThat(err.toString()).contains("exported without a tokenizer").contains("--tokenizer_name");
         assertThat(exported.resolve("model.safetensors.index.json")).exists();
+        assertThat(run("checkpoint", "export", outputDir, "--output_dir", outputDir.resolve("again"), "--json")).isZero();
+        assertThat(new JsonMapper().readTree(out.toString()).get("output_dir").asString()).isEqualTo(outputDir.resolve("again").toString());
     }
 
     @ParameterizedTest

@@ -44,7 +44,7 @@ class SafetensorsRoundTripTest {
         try (var file = SafetensorsFile.open(path)) {
             assertThat(file.header().tensors().keySet()).containsExactly("z", "a");
             assertThat(file.header().metadata()).containsEntry("note", "\"金継ぎ\"");
-            assertThat(file.data("z").address() % 8).isZero();
+            assertThat(ByteBuffer.wrap(Files.readAllBytes(path)).order(ByteOrder.LITTLE_ENDIAN).getLong() % 8).isZero();
             float[] rows = new float[5];
             file.readF32("z", 1, 1, MemorySegment.ofArray(rows), 4);
             assertThat(rows).containsExactly(0, 4, 5, 6, 0);

@@ -63,11 +63,18 @@ class FreshWeightsTest {
     }
 
     @Test
+    void shouldMakeSomeRowsAsItMakesAll() {
+        MemorySegment some = Arena.ofAuto().allocate(7 * 400 * Float.BYTES + 8);
+        new FreshWeights(SavedModel.llama().model(), 42).readRaw(BIG, 311, 7, some, 8);
+        assertThat(some.asSlice(8).mismatch(read(BIG, 42).asSlice(311 * 400 * Float.BYTES, 7 * 400 * Float.BYTES))).isEqualTo(-1);
+    }
+
+    @Test
     void shouldFillConstantsAtTheOffset() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment into = arena.allocate(16);
             var gain = new ParameterSpec("norm", List.of(2L), new InitRule.Constant(1), false);
-            new FreshWeights(SavedModel.llama().model(), 1).read(gain, into, 4);
+            new FreshWeights(SavedModel.llama().model(), 1).readRaw(gain, 0, 2, into, 4);
             assertThat(into.toArray(ValueLayout.JAVA_FLOAT)).containsExactly(0, 1, 1, 0);
         }
     }
@@ -82,7 +89,7 @@ class FreshWeightsTest {
 
     private static MemorySegment read(ParameterSpec p, long seed) {
         MemorySegment into = Arena.ofAuto().allocate(p.numel() * Float.BYTES);
-        new FreshWeights(SavedModel.llama().model(), seed).read(p, into, 0);
+        new FreshWeights(SavedModel.llama().model(), seed).readRaw(p, 0, p.rows(), into, 0);
         return into;
     }
 }

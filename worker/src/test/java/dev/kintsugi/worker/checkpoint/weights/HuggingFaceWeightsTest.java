@@ -9,6 +9,7 @@ import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.worker.checkpoint.SavedModel;
 import dev.kintsugi.worker.checkpoint.export.Exports;
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsWriter;
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsWriter.Planned;
 import dev.kintsugi.worker.failure.CallerException;
@@ -21,6 +22,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class HuggingFaceWeightsTest {
     private static final String FIRST = "model.embed_tokens.weight";
@@ -46,14 +49,21 @@ class HuggingFaceWeightsTest {
                 new Planned("model.layers.0.self_attn.rotary_emb.inv_freq", List.of(2L)));
         try (var weights = HuggingFaceWeights.open(dir, model)) {
             assertThat(weights.unexpected()).containsExactly("model.layers.0.extra");
+            assertThat(weights.notes()).containsExactly("1 tensor(s) of the files have no place in this model and are not read: model.layers.0.extra");
         }
     }
 
     @Test
     void shouldIgnoreATiedHead() throws Exception {
-        ModelSpec tied = LlamaModelSpec.of(LlamaConfigParser.parse(
+        try (var weights = HuggingFaceWeights.open(single(0), tied())) {
+            assertThat(weights.unexpected()).isEmpty();
+            assertThat(weights.notes()).singleElement().asString().startsWith("tied weights (\"tie_word_embeddings\": true): " + FIRST + " is read, for both");
+        }
+    }
+
+    private static ModelSpec tied() {
+        return LlamaModelSpec.of(LlamaConfigParser.parse(
                 SavedModel.CONFIG.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true"), "config.json"));
-        try (var weights = HuggingFaceWeights.open(single(0), tied)) { assertThat(weights.unexpected()).isEmpty(); }
     }
 
     @Test
@@ -61,6 +71,28 @@ class HuggingFaceWeightsTest {
         Path dir = single(1);
         assertRefused(dir, "%s: the weights have no tensor '%s' of shape [67, 20]; use the weights and config.json of the same model"
                 .formatted(dir, FIRST));
+    }
+
+    @Test
+    void shouldCountAllMissingTensorsAndNameTheFirst() throws Exception {
+        Path dir = single(7);
+        assertRefused(dir, ("%s: the weights lack 7 of the model's %d tensors: '%s' of shape [67, 20], 'model.layers.0.input_layernorm.weight' of shape [20], "
+                + "'model.layers.0.self_attn.q_proj.weight' of shape [20, 20], 'model.layers.0.self_attn.k_proj.weight' of shape [4, 20] and others; "
+                + "use the weights and config.json of the same model").formatted(dir, model.parameters().size(), FIRST));
+    }
+
+    @Test
+    void shouldReadATiedPairFromWhicheverIsThere() throws Exception {
+        ModelSpec tied = tied();
+        var names = new ArrayList<>(tied.parameters().stream().map(HuggingFaceWeightsTest::planned).toList());
+        try (var weights = HuggingFaceWeights.open(write(names), tied)) { assertThat(weights.notes()).isEmpty(); }
+        names.set(0, new Planned("lm_head.weight", names.getFirst().shape()));
+        try (var weights = HuggingFaceWeights.open(write(names), tied)) {
+            assertThat(weights.unexpected()).isEmpty();
+            assertThat(weights.notes()).containsExactly("tied weights (\"tie_word_embeddings\": true): lm_head.weight is read, for both, from "
+                    + directory.resolve("model.safetensors"));
+            assertThat(weights.type(tied.parameters().getFirst())).isEqualTo(ElementType.F32);
+        }
     }
 
     @Test
@@ -112,9 +144,47 @@ class HuggingFaceWeightsTest {
     void shouldSayWhatADirectoryLacks() throws Exception {
         assertRefused(directory.resolve("none"), "model_name=%s is not a directory".formatted(directory.resolve("none")));
         assertRefused(directory, "model_name=%s has neither model.safetensors nor".formatted(directory));
-        Files.writeString(directory.resolve("pytorch_model.bin"), "");
-        assertThatThrownBy(() -> HuggingFaceWeights.open(directory, model))
-                .hasMessageEndingWith("convert its pytorch_model.bin to safetensors first");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "consolidated.00.pth", "model.pt"})
+    void shouldRefuseAPickleWithTheReasonAndTheWayToConvertIt(String name) throws Exception {
+        Files.writeString(directory.resolve("training_args.bin"), "");
+        Path pickle = Files.writeString(directory.resolve(name), "");
+        assertRefused(directory, "model_name=%s: %s is a Python pickle, and reading one runs the code in it, so it is not read; convert it once, where torch "
+                .formatted(directory, pickle));
+        assertRefused(pickle, "model_name=%s: %s is a Python pickle".formatted(pickle, pickle));
+        assertThatThrownBy(() -> HuggingFaceWeights.open(directory, model)).hasMessageContaining("save_file({k: v.clone().contiguous() for f in "
+                + "sorted(glob.glob('"
+                + directory.resolve(name.startsWith("pytorch") ? "pytorch_model*.bin" : name) + "'))").hasMessageContaining("weights_only=True")
+                .hasMessageContaining("'" + directory.resolve("model.safetensors") + "'");
+    }
+
+    @Test
+    void shouldNameRowsThatNoShardFileHas() throws Exception {
+        ModelFiles.write(directory, model, ModelFiles.Type.F32, ModelFiles.Layout.SHARDS, 3);
+        try (var weights = HuggingFaceWeights.open(directory, model)) { assertThat(weights.unexpected()).isEmpty(); }
+        Path file = directory.resolve("shard-00001-model-00001-of-00001.safetensors");
+        byte[] good = Files.readAllBytes(file);
+        Files.delete(file);
+        assertRefused(directory, "tensor '");
+        assertThatThrownBy(() -> HuggingFaceWeights.open(directory, model)).hasMessageContaining("': rows [0, ")
+                .hasMessageContaining(") are in none of the shard files beside " + directory);
+        Files.write(file, good);
+        Files.write(directory.resolve("shard-00009-model-00001-of-00001.safetensors"), good);
+        assertThatThrownBy(() -> HuggingFaceWeights.open(directory, model)).hasMessageContaining(") are twice in the shard files beside ");
+    }
+
+    @Test
+    void shouldRefuseShardFilesThatAreCutByColumnsOrSayNothing() throws Exception {
+        Path file = directory.resolve("shard-00001-model-00001-of-00001.safetensors");
+        ModelFiles.writeFile(file, List.of(new ModelFiles.Part(FIRST, "F32", List.of(1L, 2L), new byte[8], List.of(0L, 2L))));
+        assertRefused(directory, file + ": tensor '" + FIRST + "' is cut along another dimension than the first (saved_offsets=[0, 2]), "
+                + "which is not read; join");
+        ModelFiles.writeFile(file, List.of(new ModelFiles.Part(FIRST, "F32", List.of(1L, 2L), new byte[8], null)));
+        assertRefused(directory, file + " has no DCP_SHARDING_INFO in its metadata");
+        ModelFiles.writeFile(file, List.of(new ModelFiles.Part(FIRST, "F32", List.of(1L, 2L), new byte[8], List.of(0L))));
+        assertRefused(directory, file + ": DCP_SHARDING_INFO has saved_offsets=[0] for tensor '" + FIRST + "' of shape [1, 2]; save");
     }
 
     private void assertRefused(Path dir, String message) {
