@@ -22,6 +22,8 @@ import org.junit.jupiter.api.io.TempDir;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CheckpointStorageFaultIT {
     private static final int STEPS = 16;
+    private static final int FULL_DISK_STEPS = 120;
+    private static final boolean FULL_GRID = "full".equals(System.getProperty("grid"));
 
     @TempDir
     static Path dir;
@@ -96,15 +98,15 @@ class CheckpointStorageFaultIT {
             fill(filler);
             Path output = dir.resolve("full");
             Process training = Cli.start(dir, dir.resolve("full.out"), dir.resolve("full.err"),
-                    job.train(output, 400, "--local", "2", "--checkpoint_dir", disk.resolve("checkpoints").toString(), "--save_steps", "20",
+                    job.train(output, FULL_DISK_STEPS, "--local", "2", "--checkpoint_dir", disk.resolve("checkpoints").toString(),
                             "--save_total_limit", "2", "--ignore_disk_check", "True"));
-            await("a save that was given up", 90, () -> said("full").contains("step-00000020"));
+            await("a save that was given up", 90, () -> said("full").contains("step-00000008"));
             Files.delete(filler);
             assertThat(training.waitFor(120, TimeUnit.SECONDS)).isTrue();
             assertThat(training.exitValue()).as(said("full")).isZero();
-            assertThat(said("full")).contains("free");
+            assertThat(said("full")).contains("could not write").contains("free space");
             Cli.run(dir, "checkpoint", "verify", disk.resolve("checkpoints").toString()).ok();
-            assertThat(TinyJob.metricsLines(output)).as("no step was lost").isEqualTo(400);
+            assertThat(TinyJob.metricsLines(output)).as("no step was lost").isEqualTo(FULL_DISK_STEPS);
         } finally {
             succeeds("umount", disk.toString());
         }
@@ -122,14 +124,14 @@ class CheckpointStorageFaultIT {
         try {
             Path output = dir.resolve("stalled");
             Process training = Cli.start(dir, dir.resolve("stalled.out"), dir.resolve("stalled.err"),
-                    job.train(output, 3000, "--local", "2", "--checkpoint_dir", disk.resolve("checkpoints").toString(), "--save_steps", "20",
+                    job.train(output, FULL_GRID ? 3000 : 200, "--local", "2", "--checkpoint_dir", disk.resolve("checkpoints").toString(),
                             "--save_total_limit", "2"));
-            await("the first checkpoint", 90, () -> TinyJob.metricsLines(output) >= 45);
+            await("some checkpoints", 90, () -> TinyJob.metricsLines(output) >= 10);
             frozen = succeeds("fsfreeze", "-f", disk.toString());
             assumeTrue(frozen, "cannot freeze");
             int steps = TinyJob.metricsLines(output);
-            TimeUnit.SECONDS.sleep("full".equals(System.getProperty("grid")) ? 60 : 4);
-            assertThat(TinyJob.metricsLines(output)).as("steps while storage stood still").isGreaterThan(steps + 20);
+            TimeUnit.SECONDS.sleep(FULL_GRID ? 60 : 4);
+            assertThat(TinyJob.metricsLines(output)).as("steps while storage stood still").isGreaterThan(steps + 8);
             assertThat(training.isAlive()).as(said("stalled")).isTrue();
             frozen = !succeeds("fsfreeze", "-u", disk.toString());
             assertThat(training.waitFor(180, TimeUnit.SECONDS)).isTrue();

@@ -79,7 +79,7 @@ class RecoveryFaultIT {
 
     private Process start(Path output, int steps) throws Exception {
         return Cli.start(dir, dir.resolve("watch.out"), dir.resolve("watch.err"),
-                job.train(output, steps, "--coordinator", service.address(), "--world_size", "2"));
+                job.train(output, steps, "--coordinator", service.address(), "--world_size", "2", "--save_total_limit", "8"));
     }
 
     private static void awaitStep(Path output, int step) throws Exception {

@@ -79,7 +79,16 @@ final class Service implements AutoCloseable {
 
     /// The rank processes of this moment.
     List<ProcessHandle> ranks() {
-        return agent().descendants().filter(p -> p.info().arguments().map(a -> String.join(" ", a).contains("RankMain")).orElse(false)).toList();
+        return agent().descendants().filter(p -> commandLine(p).contains("RankMain")).toList();
+    }
+
+    /// Whole, whereas ProcessHandle gives the first 4 KiB: class paths are longer.
+    private static String commandLine(ProcessHandle process) {
+        try {
+            return Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
+        } catch (IOException e) {
+            return "";      // it has ended
+        }
     }
 
     @Override

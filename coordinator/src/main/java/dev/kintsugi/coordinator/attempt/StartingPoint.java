@@ -53,7 +53,7 @@ record StartingPoint(Optional<ResumePoint> resume, boolean isReplaceable, List<S
 
     private static List<String> unusable(CheckpointDirectory own, List<String> skipped) throws IOException {
         var all = new ArrayList<>(skipped);
-        own.damaged().reversed().forEach(c -> all.add("checkpoint %s was found damaged".formatted(c.name())));
+        for (Committed c : own.damaged().reversed()) { all.add("checkpoint %s: %s".formatted(c.name(), own.damage(c))); }
         return all;
     }
 

@@ -58,6 +58,12 @@ public final class CheckpointDirectory {
         return stepsWith(CheckpointLayout.MANIFEST);
     }
 
+    /// What is wrong with a checkpoint that was set aside.
+    public String damage(Committed damaged) throws IOException {
+        StoragePath said = damaged.directory().resolve(CheckpointLayout.DAMAGE);
+        return storage.size(said).isPresent() ? new String(storage.readAll(said), StandardCharsets.UTF_8).strip() : "it was found damaged";
+    }
+
     /// Those that were found damaged and set aside, in order of their steps.
     public List<Committed> damaged() throws IOException {
         return stepsWith(CheckpointLayout.DAMAGED_MANIFEST).stream().filter(c -> !isThere(c, CheckpointLayout.MANIFEST)).toList();
@@ -109,10 +115,12 @@ public final class CheckpointDirectory {
         return true;
     }
 
-    /// Takes a checkpoint out of those that exist, and keeps its files for whoever wants to save something of them.
-    void setAside(long step) throws IOException {
+    /// Takes a checkpoint out of those that exist, and keeps its files for whoever wants to save something of them, with a sentence that says what is
+    /// wrong with them.
+    void setAside(long step, String reason) throws IOException {
         StoragePath manifest = of(step).resolve(CheckpointLayout.MANIFEST);
         if (storage.size(manifest).isEmpty()) { return; }
+        storage.replace(of(step).resolve(CheckpointLayout.DAMAGE), (reason + "\n").getBytes(StandardCharsets.UTF_8));
         storage.replace(of(step).resolve(CheckpointLayout.DAMAGED_MANIFEST), storage.readAll(manifest));
         storage.delete(manifest);
         storage.delete(of(step).resolve(CheckpointLayout.VERIFIED));

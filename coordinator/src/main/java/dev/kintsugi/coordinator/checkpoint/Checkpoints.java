@@ -80,9 +80,11 @@ public final class Checkpoints implements AutoCloseable {
             return;
         }
         firstVoteNs.putIfAbsent(step, nowNs);
-        VoteTally tally = open.getOrDefault(step, VoteTally.open(step, setting.model().plan().worldSize())).with(rank, vote);
-        switch (tally.verdict()) {
-            case VoteTally.Open _ -> open.put(step, tally);
+        VoteTally tally = open.computeIfAbsent(step, s -> new VoteTally(s, setting.model().plan().worldSize()));
+        switch (tally.vote(rank, vote)) {
+            case VoteTally.Open _ -> {
+                // Until the last vote.
+            }
             case VoteTally.Abandon a -> abandon(step, a.reason());
             case VoteTally.Commit c -> {
                 open.remove(step);
@@ -145,7 +147,7 @@ public final class Checkpoints implements AutoCloseable {
     public void setAside(long step, String reason) {
         if (!settingAside.add(step)) { return; }
         onStorage(() -> {
-            setting.directory().setAside(step);
+            setting.directory().setAside(step, reason);
             return damaged(step, reason);
         }, e -> {
             listener.note("checkpoint of step %d is damaged, and could not be set aside: %s".formatted(step, e.getMessage()));

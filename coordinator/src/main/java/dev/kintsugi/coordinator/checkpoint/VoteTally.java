@@ -4,15 +4,18 @@ import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.proto.v1.ShardFile;
 import dev.kintsugi.proto.v1.TrainingState;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/// The ranks' votes on one checkpoint. Immutable; a vote makes a new tally. Pure.
-///
-/// @param votes by rank
-record VoteTally(long step, int worldSize, Map<Integer, CheckpointVote> votes) {
+/// The ranks' votes on one checkpoint. A vote costs the logarithm of the ranks; the last one looks at all.
+final class VoteTally {
+    private final long step;
+    private final int worldSize;
+    private final SortedMap<Integer, CheckpointVote> votes = new TreeMap<>();
+    private Abandon failure;        // the first one
+
     sealed interface Verdict {}
 
     /// Some ranks have not voted yet.
@@ -26,31 +29,22 @@ record VoteTally(long step, int worldSize, Map<Integer, CheckpointVote> votes) {
     /// The save is given up; the attempt goes on.
     record Abandon(String reason) implements Verdict {}
 
-    VoteTally {
-        votes = Map.copyOf(votes);
+    VoteTally(long step, int worldSize) {
+        this.step = step;
+        this.worldSize = worldSize;
     }
 
-    static VoteTally open(long step, int worldSize) {
-        return new VoteTally(step, worldSize, Map.of());
+    /// Counts a rank's vote; its second one takes the place of the first. One failure decides, so that the others need not write on.
+    Verdict vote(int rank, CheckpointVote vote) {
+        votes.put(rank, vote);
+        if (failure == null && !vote.getFailure().isEmpty()) { failure = new Abandon("rank %d could not write: %s".formatted(rank, vote.getFailure())); }
+        return failure == null ? verdict() : failure;
     }
 
-    VoteTally with(int rank, CheckpointVote vote) {
-        var more = new TreeMap<>(votes);
-        more.put(rank, vote);
-        return new VoteTally(step, worldSize, more);
-    }
-
-    Verdict verdict() {
-        var byRank = new TreeMap<>(votes);
-        // One failure decides, so that the others need not write on.
-        for (var e : byRank.entrySet()) {
-            if (!e.getValue().getFailure().isEmpty()) {
-                return new Abandon("rank %d could not write: %s".formatted(e.getKey(), e.getValue().getFailure()));
-            }
-        }
+    private Verdict verdict() {
         if (votes.size() < worldSize) { return new Open(worldSize - votes.size()); }
-        TrainingState state = byRank.get(0).getState();
-        for (var e : byRank.entrySet()) {
+        TrainingState state = votes.get(0).getState();
+        for (var e : votes.entrySet()) {
             if (!e.getValue().getState().equals(state)) {
                 return new Abandon("rank %d voted for another training state than rank 0".formatted(e.getKey()));
             }
@@ -59,7 +53,7 @@ record VoteTally(long step, int worldSize, Map<Integer, CheckpointVote> votes) {
             return new Abandon("the ranks voted for step %d with the state of step %d".formatted(step, state.getStep()));
         }
         var writers = new TreeSet<Integer>();
-        byRank.forEach((rank, vote) -> { if (vote.getFilesCount() > 0) { writers.add(rank); } });
-        return new Commit(state, byRank.values().stream().flatMap(v -> v.getFilesList().stream()).toList(), writers);
+        votes.forEach((rank, vote) -> { if (vote.getFilesCount() > 0) { writers.add(rank); } });
+        return new Commit(state, votes.values().stream().flatMap(v -> v.getFilesList().stream()).toList(), writers);
     }
 }

@@ -37,7 +37,7 @@ class CheckpointDirectoryTest {
 
     @Test
     void shouldRemoveOnlyWhatWasNeverCommitted() throws IOException {
-        directory.setAside(2);
+        directory.setAside(2, "a bit flipped");
         directory.removeUncommitted(false);
         assertThat(path(20)).doesNotExist();
         assertThat(path(10).resolve("model/shard")).exists();
@@ -64,12 +64,12 @@ class CheckpointDirectoryTest {
     @Test
     void shouldTakeADamagedOneOutOfThoseThatExist() throws IOException {
         directory.markVerified(10, NOW);
-        directory.setAside(10);
+        directory.setAside(10, "a bit flipped");
         assertThat(directory.newest()).map(Committed::step).contains(2L);
         assertThat(directory.damaged()).extracting(Committed::step).containsExactly(10L);
         assertThat(path(10).resolve("manifest.damaged.json")).hasContent("{}");
         assertThat(path(10).resolve("verified.json")).doesNotExist();
-        directory.setAside(10);
+        directory.setAside(10, "a bit flipped");
         directory.markVerified(2, NOW);
         assertThat(directory.prune(1)).as("newer than what is kept").isEmpty();
     }

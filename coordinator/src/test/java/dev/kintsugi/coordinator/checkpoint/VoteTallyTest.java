@@ -8,41 +8,54 @@ import dev.kintsugi.proto.v1.TrainingState;
 import org.junit.jupiter.api.Test;
 
 class VoteTallyTest {
-    private static final VoteTally OPEN = VoteTally.open(25, 2);
+    private final VoteTally tally = new VoteTally(25, 2);
 
     @Test
     void shouldCommitOnceEveryRankHasVoted() {
-        VoteTally half = OPEN.with(1, vote(25, "b"));
-        assertThat(half.verdict()).isEqualTo(new VoteTally.Open(1));
-        var commit = (VoteTally.Commit) half.with(0, vote(25, "a")).verdict();
+        assertThat(tally.vote(1, vote(25, "b"))).isEqualTo(new VoteTally.Open(1));
+        var commit = (VoteTally.Commit) tally.vote(0, vote(25, "a"));
         assertThat(commit.files()).extracting(ShardFile::getPath).containsExactly("a", "b");
         assertThat(commit.state().getStep()).isEqualTo(25);
     }
 
     @Test
     void shouldCountARanksSecondVoteOnce() {
-        assertThat(OPEN.with(1, vote(25, "b")).with(1, vote(25, "b")).verdict()).isEqualTo(new VoteTally.Open(1));
+        tally.vote(1, vote(25, "b"));
+        assertThat(tally.vote(1, vote(25, "b"))).isEqualTo(new VoteTally.Open(1));
     }
 
     @Test
     void shouldAbandonAtTheFirstRankThatCouldNotWrite() {
-        VoteTally failed = OPEN.with(1, CheckpointVote.newBuilder().setStep(25).setFailure("disk full").build());
-        assertThat(failed.verdict()).isEqualTo(new VoteTally.Abandon("rank 1 could not write: disk full"));
-        assertThat(failed.with(0, vote(25, "a")).verdict()).isEqualTo(failed.verdict());
+        var failed = tally.vote(1, CheckpointVote.newBuilder().setStep(25).setFailure("disk full").build());
+        assertThat(failed).isEqualTo(new VoteTally.Abandon("rank 1 could not write: disk full"));
+        assertThat(tally.vote(0, vote(25, "a"))).isEqualTo(failed);
     }
 
     @Test
     void shouldKnowWhichRanksWroteFiles() {
-        CheckpointVote copy = vote(25, "b").toBuilder().clearFiles().build();
-        assertThat(OPEN.with(0, vote(25, "a")).with(1, copy).verdict()).isInstanceOfSatisfying(VoteTally.Commit.class,
+        tally.vote(0, vote(25, "a"));
+        assertThat(tally.vote(1, vote(25, "b").toBuilder().clearFiles().build())).isInstanceOfSatisfying(VoteTally.Commit.class,
                 c -> assertThat(c.writers()).containsExactly(0));
     }
 
     @Test
     void shouldAbandonWhenRanksDisagreeOnTheState() {
-        assertThat(OPEN.with(0, vote(25, "a")).with(1, vote(24, "b")).verdict()).isInstanceOf(VoteTally.Abandon.class);
-        assertThat(OPEN.with(0, vote(24, "a")).with(1, vote(24, "b")).verdict())
-                .isEqualTo(new VoteTally.Abandon("the ranks voted for step 25 with the state of step 24"));
+        tally.vote(0, vote(25, "a"));
+        assertThat(tally.vote(1, vote(24, "b"))).isInstanceOf(VoteTally.Abandon.class);
+        var other = new VoteTally(25, 2);
+        other.vote(0, vote(24, "a"));
+        assertThat(other.vote(1, vote(24, "b"))).isEqualTo(new VoteTally.Abandon("the ranks voted for step 25 with the state of step 24"));
+    }
+
+    @Test
+    void shouldTakeTheVotesOfTenThousandRanksInLessThanASecond() {
+        int ranks = 10_000;
+        var many = new VoteTally(25, ranks);
+        long startNs = System.nanoTime();
+        VoteTally.Verdict last = null;
+        for (int rank = 0; rank < ranks; rank++) { last = many.vote(rank, vote(25, "file-" + rank)); }
+        assertThat(last).isInstanceOf(VoteTally.Commit.class);
+        assertThat(System.nanoTime() - startNs).as("ns").isLessThan(1_000_000_000L);
     }
 
     private static CheckpointVote vote(long step, String file) {

@@ -14,6 +14,8 @@ public final class CheckpointLayout {
     public static final String MANIFEST = "manifest.json";
     /// What a manifest is renamed to when what it lists was found damaged: the checkpoint then does not exist for resume.
     public static final String DAMAGED_MANIFEST = "manifest.damaged.json";
+    /// One sentence, beside a damaged manifest: what is wrong.
+    public static final String DAMAGE = "damage.txt";
     /// Beside a manifest: when all of the checkpoint was read back from storage, and by which version.
     public static final String VERIFIED = "verified.json";
     /// With which the name of each checkpoint's directory begins.
