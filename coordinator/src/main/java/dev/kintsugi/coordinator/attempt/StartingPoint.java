@@ -53,7 +53,10 @@ record StartingPoint(Optional<ResumePoint> resume, boolean isReplaceable, List<S
 
     private static List<String> unusable(CheckpointDirectory own, List<String> skipped) throws IOException {
         var all = new ArrayList<>(skipped);
-        for (Committed c : own.damaged().reversed()) { all.add("checkpoint %s: %s".formatted(c.name(), own.damage(c))); }
+        for (Committed c : own.damaged().reversed()) {
+            String damage = own.damage(c);
+            all.add("checkpoint %s was found damaged%s".formatted(c.name(), damage.isEmpty() ? "" : ": " + damage));
+        }
         return all;
     }
 

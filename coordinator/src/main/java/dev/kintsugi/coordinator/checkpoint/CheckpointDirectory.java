@@ -58,10 +58,10 @@ public final class CheckpointDirectory {
         return stepsWith(CheckpointLayout.MANIFEST);
     }
 
-    /// What is wrong with a checkpoint that was set aside.
+    /// What is wrong with a checkpoint that was set aside; empty if that was not written down.
     public String damage(Committed damaged) throws IOException {
         StoragePath said = damaged.directory().resolve(CheckpointLayout.DAMAGE);
-        return storage.size(said).isPresent() ? new String(storage.readAll(said), StandardCharsets.UTF_8).strip() : "it was found damaged";
+        return storage.size(said).isPresent() ? new String(storage.readAll(said), StandardCharsets.UTF_8).strip() : "";
     }
 
     /// Those that were found damaged and set aside, in order of their steps.
