@@ -84,7 +84,8 @@ class CheckpointStorageFaultIT {
         Path shard = randomShardFile(checkpoint(output, 8), new Random(1));
         try (var file = new RandomAccessFile(shard.toFile(), "rw")) { file.setLength(file.length() / 2); }
         Cli.Result latest = resume(output, "true").ok();
-        assertThat(latest.out() + latest.err()).contains("format_version=99").contains("newer").contains(shard.getFileName().toString()).contains("step-00000004");
+        assertThat(latest.out() + latest.err()).contains("format_version=99").contains("newer").contains(shard.getFileName().toString())
+                .contains("step-00000004");
         requireSameAsUndisturbed(output);
     }
 
