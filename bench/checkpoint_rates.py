@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import disk
 from workload import PRESETS, ROOT, Shape, rewrite_section, run, write_config, write_text
 
 PAGE = ROOT / "docs" / "benchmarks" / "checkpoints.md"
@@ -44,34 +45,6 @@ def arguments():
     shape = SHAPES[a.preset]
     a.shape = shape if a.length is None else Shape(**dict(vars(shape), length=a.length))
     return a
-
-
-def dd(*what):
-    """GB/s, as dd says it."""
-    done = subprocess.run(["dd", "bs=1M", *what], stderr=subprocess.PIPE, text=True, check=True, env=dict(os.environ, LC_ALL="C"))
-    size, seconds = re.search(r"(\d+) bytes .*, ([\d.e-]+) s,", done.stderr).groups()
-    return int(size) / 1e9 / float(seconds)
-
-
-def dd_write(work, size):
-    file = work / "dd.bin"
-    rate = dd("if=/dev/zero", "of=%s" % file, "count=%d" % -(-size // 2**20), "conv=fsync")
-    file.unlink()
-    return rate
-
-
-def dd_read(files, cached):
-    rates = []
-    for file in files:
-        if not cached:
-            forget(file)
-        rates.append((file.stat().st_size, dd("if=%s" % file, "of=/dev/null")))
-    return sum(s for s, _ in rates) / sum(s / r for s, r in rates)
-
-
-def forget(file):
-    with open(file, "rb") as f:
-        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def train(a, work, steps, *more):
@@ -115,7 +88,7 @@ def ours(a, work):
     files = sorted(last.rglob("*.safetensors"))
     rates = {"bytes": sum(f.stat().st_size for f in files), "step": quiet, "stall": max(stalls), "longer": statistics.median(longer),
              "save beside training": statistics.median(during), "save alone": rate(written[last.name]), "read back": rate(read_back[last.name])}
-    rates["dd, uncached"] = dd_read(files, False)
+    rates["dd, uncached"] = disk.read(files, False)
     return rates | (loading(a, work, last, files) if a.load else {})
 
 
@@ -126,10 +99,10 @@ def loading(a, work, last, files):
         for log in (work / "out").rglob("rank-*.log"):
             log.unlink()
         for file in files:
-            dd("if=%s" % file, "of=/dev/null") if how == "cached" else forget(file)
+            disk.prepare(file, how == "cached")
         train(a, work, a.steps, "--resume_from_checkpoint", last, "--save_strategy", "no")
         rates["load, " + how] = rate(logged(work, "read")[last.name])
-        rates["dd, " + how] = dd_read(files, how == "cached")
+        rates["dd, " + how] = disk.read(files, how == "cached")
     return rates
 
 
@@ -139,13 +112,13 @@ def peer(a, work):
     return json.loads((work / "peer.json").read_text())
 
 
-def table(a, o, theirs, disk):
+def table(a, o, theirs, medium):
     gb = o["bytes"] / 1e9
     rows = [("the state saved", "%.2f GB" % gb, "%.2f GB" % (theirs["bytes"] / 1e9) if theirs else "", ""),
             ("training thread, in a save", "%.1f ms" % (o["stall"] * 1000), "%.0f ms" % (theirs["async"]["stall"] * 1000) if theirs else "",
              "1 %% of a step is %.0f ms" % (o["step"] * 10)),
             ("steps beside a save, longer together", "%.2f s" % o["longer"], "", "a step is %.2f s" % o["step"])]
-    rates = [("save beside training", theirs and gb / theirs["async"]["seconds"], disk), ("save alone", theirs and gb / theirs["save_seconds"], disk),
+    rates = [("save beside training", theirs and gb / theirs["async"]["seconds"], medium), ("save alone", theirs and gb / theirs["save_seconds"], medium),
              ("read back", None, o["dd, uncached"]), ("load, cached", theirs and gb / theirs["load_seconds"], o.get("dd, cached")),
              ("load, uncached", None, o["dd, uncached"])]
     for name, theirs_rate, dd_rate in rates[:5 if a.load else 3]:
@@ -165,12 +138,12 @@ def main():
         write_text(a.shape, (a.steps + 1) * a.ranks * a.shape.batch, work / "data.txt")
         parameters = 12 * a.shape.layers * a.shape.hidden**2 + 2 * a.shape.vocabulary * a.shape.hidden
         size = min(12 * parameters, 8 * 10**9)
-        before = dd_write(work, size)
+        before = disk.write(work, size)
         o = ours(a, work)
         shutil.rmtree(work / "out")
-        disk = statistics.median([before, dd_write(work, size)])
+        medium = statistics.median([before, disk.write(work, size)])
         theirs = peer(a, work) if a.peer else None
-        lines = table(a, o, theirs, disk)
+        lines = table(a, o, theirs, medium)
         print("\n".join(lines))
         if a.write:
             rewrite_section(PAGE, "%s-%d" % (a.preset, a.ranks), lines)

@@ -19,11 +19,13 @@ import sys
 import tempfile
 import time
 
+import disk
 from workload import ROOT, rewrite_section, run, write_tokenizer
 
 PAGE = ROOT / "docs" / "benchmarks" / "startup.md"
 MB = 1 << 20
 LEEWAY = 256 * MB
+HOW = ("uncached", "cached")
 PRESETS = {
     "tiny": dict(hidden_size=256, intermediate_size=688, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=4, vocab_size=4096),
     "300m": dict(hidden_size=1024, intermediate_size=2816, num_hidden_layers=22, num_attention_heads=16, num_key_value_heads=4, vocab_size=32000),
@@ -99,17 +101,8 @@ def write_model(c, dtype, directory):
     return file
 
 
-def dd(file):
-    """GB/s of the cached file."""
-    best = 0
-    for _ in range(3):
-        began = time.perf_counter()
-        subprocess.run(["dd", "if=%s" % file, "of=/dev/null", "bs=1M", "status=none"], check=True)
-        best = max(best, file.stat().st_size / (time.perf_counter() - began) / 1e9)
-    return best
-
-
-def kintsugi(a, model, work, mode):
+def kintsugi(a, model, work, mode, how):
+    disk.prepare(model / "model.safetensors", how == "cached")
     output = work / "out"
     shutil.rmtree(output, ignore_errors=True)
     began = time.perf_counter()
@@ -119,7 +112,7 @@ def kintsugi(a, model, work, mode):
     logs = [next(output.rglob("rank-%d.log" % r)).read_text() for r in range(a.ranks)]
     ranks = [counters(log) for log in logs]
     rate = re.search(r"weights: ([\d.]+) GB in ([\d.]+) s, ([\d.]+) GB/s", logs[0])
-    return {"name": "Kintsugi, " + mode, "seconds": float(rate[2]), "GBps": float(rate[3]), "wall": wall, "ranks": ranks}
+    return {"name": "Kintsugi, %s, %s" % (mode, how), "how": how, "seconds": float(rate[2]), "GBps": float(rate[3]), "wall": wall, "ranks": ranks}
 
 
 def counters(log):
@@ -127,16 +120,17 @@ def counters(log):
     return dict(zip(["before", "consumed", "peak", "total"], (int(n.replace(",", "")) for n in line)))
 
 
-def peer(a, model):
+def peer(a, model, how):
+    disk.prepare(model / "model.safetensors", how == "cached")
     env = dict(os.environ, OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
     began = time.perf_counter()
     text = run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", a.ranks, pathlib.Path(__file__).with_name("peer_startup.py"), model],
                900, env=env)
     found = json.loads(next(line for line in text.splitlines() if line.startswith("{")))
-    return {"name": "PyTorch FSDP2, rank 0 + broadcast", "wall": time.perf_counter() - began, **found}
+    return {"name": "PyTorch FSDP2, rank 0 + broadcast, " + how, "how": how, "wall": time.perf_counter() - began, **found}
 
 
-def table(a, c, results, cached):
+def table(a, c, results, rates):
     lines = ["| | load s | GB/s | of dd | start to end s | rank | before | consumed | peak | total peak | bound |", "|---|---|---|---|---|---|---|---|---|---|---|"]
     broken = []
     for result in results:
@@ -144,7 +138,7 @@ def table(a, c, results, cached):
             shards, unit = bound(c, a.ranks, rank)
             most = (shards + unit + LEEWAY) / MB
             ours = result["name"].startswith("Kintsugi")
-            head = "| %s | %.2f | %.2f | %.0f %% | %.1f |" % (result["name"], result["seconds"], result["GBps"], 100 * result["GBps"] / cached,
+            head = "| %s | %.2f | %.2f | %.0f %% | %.1f |" % (result["name"], result["seconds"], result["GBps"], 100 * result["GBps"] / rates[result["how"]],
                                                            result["wall"]) if rank == 0 else "| | | | | |"
             lines.append("%s %d | %d | %d | %d | %d | %s |" % (head, rank, m["before"], m["consumed"], m["peak"], m["total"],
                                                              "%d" % most if ours else "-"))
@@ -173,13 +167,14 @@ def main():
         model = (a.keep or work) / ("%s-%s" % (a.preset, a.dtype))
         file = write_model(c, a.dtype, model)
         (work / "data.txt").write_text(" ".join(str(i % 4000) for i in range(4000)))
-        cached = dd(file)
-        results = [kintsugi(a, model, work, mode) for mode in a.load.split(",")]
+        rates = {how: max(disk.read([file], how == "cached") for _ in range(3)) for how in HOW}
+        results = [kintsugi(a, model, work, mode, how) for mode in a.load.split(",") for how in HOW]
         if a.peer:
-            results.append(peer(a, model))
-        lines, broken = table(a, c, results, cached)
+            results += [peer(a, model, how) for how in HOW]
+        lines, broken = table(a, c, results, rates)
     title = ["## %s, %s, %d ranks, %s" % (a.preset, a.dtype, a.ranks, a.transport), "",
-             "dd of the same file from the page cache: %.2f GB/s. Memory in MB of 2^20 bytes." % cached, ""]
+             "dd of the same file: %.2f GB/s from the disk (*uncached*), %.2f GB/s from the page cache (*cached*). Memory in MB of 2^20 bytes." % (
+                 rates["uncached"], rates["cached"]), ""]
     print("\n".join(title + lines))
     if a.write:
         rewrite_section(PAGE, "%s %s %d %s" % (a.preset, a.dtype, a.ranks, a.transport), title + lines)

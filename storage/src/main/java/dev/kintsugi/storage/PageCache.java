@@ -16,6 +16,8 @@ final class PageCache {
     private static final int O_RDONLY = 0;
     private static final int O_CLOEXEC = 0x80000;
     private static final int POSIX_FADV_DONTNEED = 4;
+    private static final int SYNC_FILE_RANGE_WRITE = 2;
+    private static final int NO_FILE = -1;
     private static final Linker LINKER = Linker.nativeLinker();
     private static final boolean LINUX = System.getProperty("os.name").equals("Linux");
 
@@ -24,6 +26,8 @@ final class PageCache {
     /// `open` takes a variable number of arguments.
     private static final Optional<MethodHandle> OPEN = find("open", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT), Linker.Option.firstVariadicArg(2));
     private static final Optional<MethodHandle> ADVISE = find("posix_fadvise", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT));
+    private static final Optional<MethodHandle> SYNC_RANGE = find("sync_file_range",
+            FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT));
     private static final Optional<MethodHandle> CLOSE = find("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
 
     private static Optional<MethodHandle> find(String function, FunctionDescriptor type, Linker.Option... options) {
@@ -32,15 +36,55 @@ final class PageCache {
     }
 
     /// Drops the pages of a file that have reached the medium; does nothing where that cannot be asked for.
-    static void drop(Path file) {
-        if (OPEN.isEmpty() || ADVISE.isEmpty() || CLOSE.isEmpty()) { return; }
-        try (Arena call = Arena.ofConfined()) {
-            int fd = (int) OPEN.get().invokeExact(call.allocateFrom(file.toString()), O_RDONLY | O_CLOEXEC);
-            if (fd < 0) { return; }
-            int _ = (int) ADVISE.get().invokeExact(fd, 0L, 0L, POSIX_FADV_DONTNEED);
-            int _ = (int) CLOSE.get().invokeExact(fd);
-        } catch (Throwable e) {
-            throw new AssertionError("a call of the C library threw", e);
+    static void drop(Path path) {
+        try (File file = File.open(path)) { file.drop(); }
+    }
+
+    /// A file whose pages are asked for. Where nothing can be asked, or the file is not there, asking does nothing.
+    record File(int fd) implements AutoCloseable {
+        static File open(Path path) {
+            if (OPEN.isEmpty() || ADVISE.isEmpty() || SYNC_RANGE.isEmpty() || CLOSE.isEmpty()) { return new File(NO_FILE); }
+            try (Arena call = Arena.ofConfined()) {
+                return new File((int) OPEN.get().invokeExact(call.allocateFrom(path.toString()), O_RDONLY | O_CLOEXEC));
+            } catch (Throwable e) {
+                throw unexpected(e);
+            }
         }
+
+        /// Those that have reached the medium.
+        void drop() {
+            if (fd < 0) { return; }
+            try {
+                int _ = (int) ADVISE.get().invokeExact(fd, 0L, 0L, POSIX_FADV_DONTNEED);
+            } catch (Throwable e) {
+                throw unexpected(e);
+            }
+        }
+
+        /// Begins to write changed pages to the medium, and does not wait for it.
+        ///
+        /// @see <a href="https://www.man7.org/linux/man-pages/man2/sync_file_range.2.html">sync_file_range(2)</a>
+        void startWriting(long offset, long bytes) {
+            if (fd < 0) { return; }
+            try {
+                int _ = (int) SYNC_RANGE.get().invokeExact(fd, offset, bytes, SYNC_FILE_RANGE_WRITE);
+            } catch (Throwable e) {
+                throw unexpected(e);
+            }
+        }
+
+        @Override
+        public void close() {
+            if (fd < 0) { return; }
+            try {
+                int _ = (int) CLOSE.get().invokeExact(fd);
+            } catch (Throwable e) {
+                throw unexpected(e);
+            }
+        }
+    }
+
+    private static AssertionError unexpected(Throwable e) {
+        return new AssertionError("a call of the C library threw", e);
     }
 }

@@ -13,6 +13,9 @@ import java.util.Deque;
 /// Written as `.NAME.partial` beside its place, synced, renamed. What a killed process leaves of it is overwritten by the next that writes
 /// the same file, and goes with its directory.
 final class PosixWritableFile implements WritableFile {
+    /// So many bytes go to the medium at once, while the next are being written: left to itself the system begins with it seconds later, or at the sync.
+    private static final long WRITEBACK_BYTES = 8 << 20;
+
     private static final String PREFIX = ".";
     private static final String SUFFIX = ".partial";
 
@@ -20,6 +23,9 @@ final class PosixWritableFile implements WritableFile {
     private final Path path;
     private final Path partial;
     private final FileChannel channel;
+    private final PageCache.File pages;
+    private long written;
+    private long startedToMedium;
     private boolean committed;
 
     PosixWritableFile(StoragePath file) throws IOException {
@@ -29,6 +35,7 @@ final class PosixWritableFile implements WritableFile {
         if (Files.isDirectory(path)) { throw new IOException("it is a directory"); }
         createSynced(path.getParent());
         channel = FileChannel.open(partial, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
+        pages = PageCache.File.open(partial);
     }
 
     static boolean isPartial(String name) {
@@ -51,9 +58,13 @@ final class PosixWritableFile implements WritableFile {
     public void write(ByteBuffer bytes) throws IOException {
         if (committed) { throw new IllegalStateException(file + " is committed"); }
         try {
-            while (bytes.hasRemaining()) { channel.write(bytes); }
+            while (bytes.hasRemaining()) { written += channel.write(bytes); }
         } catch (IOException e) {
             throw StorageReason.explained(file, e);
+        }
+        if (written - startedToMedium >= WRITEBACK_BYTES) {
+            pages.startWriting(startedToMedium, written - startedToMedium);
+            startedToMedium = written;
         }
     }
 
@@ -73,6 +84,7 @@ final class PosixWritableFile implements WritableFile {
 
     @Override
     public void close() throws IOException {
+        pages.close();
         try {
             channel.close();
             if (!committed) { Files.deleteIfExists(partial); }

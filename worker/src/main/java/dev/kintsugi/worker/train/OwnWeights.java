@@ -5,6 +5,7 @@ import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
+import dev.kintsugi.worker.checkpoint.safetensors.F32Converter;
 import dev.kintsugi.worker.checkpoint.weights.WeightSource;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.Arena;
@@ -26,8 +27,9 @@ final class OwnWeights {
     void load(ShardBuffers into, WeightsDigest held) {
         try (Arena scratchArena = Arena.ofConfined()) {
             MemorySegment scratch = scratchArena.allocate(scratchBytes(), Long.BYTES);
+            var converter = new F32Converter();
             for (UnitPlan unit : plan.units()) {
-                var rows = new ShardRows(unit, rank, into.parameters().get(unit.index()), held);
+                var rows = new ShardRows(unit, rank, into.parameters().get(unit.index()), converter, held);
                 for (int i = 0; i < unit.parameters().size(); i++) { load(unit.parameters().get(i), i, rows, scratch); }
             }
         }

@@ -4,6 +4,7 @@ import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
+import dev.kintsugi.worker.checkpoint.safetensors.F32Converter;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -15,12 +16,14 @@ final class ShardRows {
     private final UnitPlan unit;
     private final List<RowShard> places;
     private final MemorySegment shard;
+    private final F32Converter converter;
     private final WeightsDigest held;
 
-    ShardRows(UnitPlan unit, int rank, MemorySegment shard, WeightsDigest held) {
+    ShardRows(UnitPlan unit, int rank, MemorySegment shard, F32Converter converter, WeightsDigest held) {
         this.unit = unit;
         this.places = unit.rowShards(rank);
         this.shard = shard;
+        this.converter = converter;
         this.held = held;
     }
 
@@ -41,7 +44,7 @@ final class ShardRows {
         long some = Math.clamp(CHUNK_BYTES / (numel * Float.BYTES), 1, rows);
         for (long row = 0; row < rows; row += some) {
             long count = Math.min(some, rows - row);
-            type.toF32(raw.asSlice(row * numel * type.bytes(), count * numel * type.bytes()), place(parameter, firstRow + row, count));
+            converter.convert(type, raw.asSlice(row * numel * type.bytes(), count * numel * type.bytes()), place(parameter, firstRow + row, count));
             placed(parameter, firstRow + row, count);
         }
     }

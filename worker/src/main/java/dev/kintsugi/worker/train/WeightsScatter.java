@@ -5,6 +5,7 @@ import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.schedule.LoadPiece;
 import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
+import dev.kintsugi.worker.checkpoint.safetensors.F32Converter;
 import dev.kintsugi.worker.checkpoint.weights.WeightSource;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroup.Parts;
@@ -27,6 +28,7 @@ final class WeightsScatter {
     private final long pieceBytes;
     private final boolean broadcast;
     private final Map<String, ElementType> types = new HashMap<>();
+    private final F32Converter converter = new F32Converter();
 
     /// @param broadcast every rank gets everything, instead of what it keeps
     WeightsScatter(ShardPlan plan, CollectiveGroup group, WeightSource source, long pieceBytes, boolean broadcast) {
@@ -94,7 +96,7 @@ final class WeightsScatter {
         scattered.run();
         int shard = plan.sharding().shard(group.rank());
         MemorySegment part = broadcast ? got.asSlice(offsets[shard], offsets[shard + 1] - offsets[shard]) : got;
-        var rows = new ShardRows(unit, group.rank(), into.parameters().get(unit.index()), held);
+        var rows = new ShardRows(unit, group.rank(), into.parameters().get(unit.index()), converter, held);
         piece.forEach(shard, (parameter, firstRow, count, offset) -> {
             ParameterSpec p = unit.parameters().get(parameter).spec();
             ElementType type = types.get(p.name());

@@ -132,7 +132,8 @@ public final class SafetensorsFile implements AutoCloseable {
         if (t.type() == ElementType.F32) {
             read(t, firstRow, rows, into, offsetBytes);
         } else {
-            convert(t, firstRow, rows, (raw, element) -> t.type().toF32(raw, into.asSlice(offsetBytes + element * Float.BYTES)));
+            var converter = new F32Converter();
+            convert(t, firstRow, rows, (raw, element) -> converter.convert(t.type(), raw, into.asSlice(offsetBytes + element * Float.BYTES)));
         }
     }
 
@@ -146,8 +147,9 @@ public final class SafetensorsFile implements AutoCloseable {
         }
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment f32 = scratch.allocate(Math.max(CHUNK_BYTES, t.rowBytes()) / t.type().bytes() * Float.BYTES, Float.BYTES);
+            var converter = new F32Converter();
             convert(t, firstRow, rows, (raw, element) -> {
-                t.type().toF32(raw, f32);
+                converter.convert(t.type(), raw, f32);
                 Bf16.narrow(f32, 0, into, offsetBytes / Short.BYTES + element, raw.byteSize() / t.type().bytes());
             });
         }
