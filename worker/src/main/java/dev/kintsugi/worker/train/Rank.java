@@ -12,8 +12,8 @@ import dev.kintsugi.proto.v1.RankMemory;
 import dev.kintsugi.proto.v1.Transport;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.estimate.ActivationEstimate;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
+import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -31,6 +31,7 @@ import dev.kintsugi.worker.data.DatasetConfig;
 import dev.kintsugi.worker.data.PackedDataset;
 import dev.kintsugi.worker.data.TokenBlocks;
 import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.fsdp.GradientShards;
 import dev.kintsugi.worker.fsdp.PhaseClock;
 import dev.kintsugi.worker.fsdp.RankTensors;
 import dev.kintsugi.worker.fsdp.RoundInterpreter;
@@ -136,7 +137,7 @@ final class Rank implements CoordinatorLink.Pulse {
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, Path index)
             throws IOException, InterruptedException {
         MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), settings.dtype(),
-                settings.checkpointing(), settings.saves(), settings.spec().getThreads());
+                settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
         try (TokenBlocks data = PackedDataset.open(index); RankTensors tensors = new RankTensors(plan, arguments.rank())) {
             String digest = startWeights(assignment, settings, plan, tensors, source, data);
             loaded = loading.end();
@@ -157,12 +158,12 @@ final class Rank implements CoordinatorLink.Pulse {
             MemoryEstimator.Estimate estimate, Prepared.Builder prepared) throws IOException, InterruptedException {
         LlamaConfig config = plan.model().config();
         DType dtype = settings.dtype();
-        long stepBytes = ActivationEstimate.stepArenaBytes(config, settings.batch(), settings.length(), dtype, settings.checkpointing(),
-                settings.spec().getThreads());
+        StepMemory memory = StepMemory.of(plan, arguments.rank(), settings.batch(), settings.length(), dtype, settings.checkpointing(),
+                settings.spec().getThreads(), settings.rounds());
         long stepsDone = assignment.hasResume() ? assignment.getResume().getStep() : 0;
         var clock = new PhaseClock();
         try (Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(stepBytes);
+                StepArena arena = StepArena.ofBytes(memory.bytes());
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), stepsDone) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
                 CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), !settings.spec().getIgnoreDiskCheck());
@@ -170,9 +171,10 @@ final class Rank implements CoordinatorLink.Pulse {
             checkpoints = saves;
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var model = new Llama(config, settings.length(), dtype, tables);
-            var interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, arena, settings.batch(), settings.length(), dtype,
-                    settings.checkpointing(), clock);
-            loop = new TrainingLoop(settings, plan, group, tensors, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
+            var gradients = new GradientShards(plan, arguments.rank(), arena, memory);
+            var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
+                    settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);
+            loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
                     new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics,
                     accounting, clock);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.headDim();
@@ -180,7 +182,7 @@ final class Rank implements CoordinatorLink.Pulse {
             doing = "training";
             loop.run(stepsDone);
             link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, tensors))
-                    .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.highWaterBytes()))));
+                    .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.usedBytes()))));
         }
     }
 
