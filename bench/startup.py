@@ -61,13 +61,13 @@ def numel(shape):
 
 
 def bound(c, ranks, rank):
-    """(shards, one unit) in bytes: weights, both moments and gradients in f32 of the rows that the rank holds; the largest unit in f32."""
+    """(shards, one unit) in bytes: weights and both moments in f32 of the rows that the rank holds; the largest unit in f32."""
     held = 0
     for shape in (s for u in units(c) for s in u.values()):
         per_rank = -(-shape[0] // ranks)
         rows = max(0, min(per_rank, shape[0] - rank * per_rank))
         held += rows * numel(shape) // shape[0]
-    return 16 * held, 4 * max(sum(map(numel, u.values())) for u in units(c))
+    return 12 * held, 4 * max(sum(map(numel, u.values())) for u in units(c))
 
 
 def write_model(c, dtype, directory):

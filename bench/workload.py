@@ -92,12 +92,12 @@ def run(command, seconds, **how):
     return done.stdout
 
 
-def train(work, model, shape, ranks, steps, bf16, checkpointing, *more):
+def train(work, model, shape, ranks, steps, bf16, checkpointing, *more, rounds=1):
     """One run of Kintsugi. Returns what its metrics say, a list an entry a step."""
     output = work / "kintsugi"
     shutil.rmtree(output, ignore_errors=True)
     text = run([ROOT / "kintsugi", "train", "--local", ranks, *model, "--dataset_name", work / "data.txt", "--output_dir", output,
-                "--max_length", shape.length, "--per_device_train_batch_size", shape.batch, "--gradient_accumulation_steps", 1, "--max_steps", steps,
+                "--max_length", shape.length, "--per_device_train_batch_size", shape.batch, "--gradient_accumulation_steps", rounds, "--max_steps", steps,
                 "--learning_rate", 1e-3, "--lr_scheduler_type", "constant", "--adam_beta2", 0.95, "--weight_decay", 0.1, "--max_grad_norm", 1.0,
                 "--append_concat_token", "False", "--save_strategy", "no", "--seed", SEED, "--logging_steps", 1, "--bf16", bf16,
                 "--activation_checkpointing", checkpointing, *more], 1800)

@@ -94,7 +94,7 @@ public final class Gang {
     private static MemoryEstimate estimate(JobSpec spec, AttemptStart start, int rank) {
         var estimate = MemoryEstimator.estimate(start.model().plan(), rank, spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(),
                 spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
-                !spec.getSaveStrategy().equals("no"), spec.getThreads());
+                !spec.getSaveStrategy().equals("no"), spec.getThreads(), spec.getMicrobatchesPerStep() / spec.getWorldSize());
         var message = MemoryEstimate.newBuilder().setRank(rank).setTotalBytes(estimate.totalBytes());
         estimate.items().forEach(i -> message.addItems(MemoryItem.newBuilder().setPurpose(i.purpose()).setBytes(i.bytes())));
         return message.build();

@@ -29,7 +29,7 @@ public final class ActivationEstimate {
     private final long logSumExp;
     private final long attentionScratch;
 
-    private ActivationEstimate(LlamaConfig c, long B, long T, DType dtype, long attentionScratch) {
+    ActivationEstimate(LlamaConfig c, long B, long T, DType dtype, long attentionScratch) {
         this.N = B * T;
         this.C = c.hiddenSize();
         this.queries = c.queryDim();
@@ -68,16 +68,39 @@ public final class ActivationEstimate {
         return 2 * statistic(T) + e.stream() + Math.max(e.forwardPeak(false), head);
     }
 
-    private long total(ActivationCheckpointing checkpointing) {
+    long total(ActivationCheckpointing checkpointing) {
         boolean full = checkpointing == ActivationCheckpointing.FULL;
         boolean norms = checkpointing == ActivationCheckpointing.NONE;
         long kept = full ? stream() : keptByBlock(norms);
-        long beforeLastBlock = fixed() + stream() + (blocks - 1) * kept;
-        long forward = beforeLastBlock + forwardPeak(norms);
-        long loss = beforeLastBlock + kept + lossChunk();
+        long forward = mark(blocks, kept) + forwardPeak(norms);
+        long loss = mark(blocks + 1, kept) + lossChunk();
+        return Math.max(forward, Math.max(loss, backward(blocks, checkpointing)));
+    }
+
+    /// The most that the arena holds from the time on that the reduce-scatter of a unit begins: what the backward pass of the block before it needs, since
+    /// all those after that need less. The embedding's needs no more than it finds.
+    ///
+    /// @param unit 0 for the embedding, 1 .. L for blocks, L + 1 for the head
+    long highestAfter(int unit, ActivationCheckpointing checkpointing) {
+        return switch (unit) {
+            case 0 -> fixed();
+            case 1 -> fixed() + stream();
+            default -> backward(unit - 1, checkpointing);
+        };
+    }
+
+    /// The arena's height in the backward pass of a block, 1 .. L.
+    private long backward(long block, ActivationCheckpointing checkpointing) {
+        boolean full = checkpointing == ActivationCheckpointing.FULL;
+        boolean norms = checkpointing == ActivationCheckpointing.NONE;
+        long below = mark(block, full ? stream() : keptByBlock(norms));
         // A checkpointed block runs again above its own output, which is still there.
-        long backward = beforeLastBlock + (full ? stream() : 0) + backwardPeak(norms);
-        return Math.max(forward, Math.max(loss, backward));
+        return below + (full ? stream() : 0) + backwardPeak(norms);
+    }
+
+    /// The arena's height when a block's forward pass begins, 1 .. L, or the head's, L + 1.
+    private long mark(long unit, long keptByBlock) {
+        return fixed() + stream() + (unit - 1) * keptByBlock;
     }
 
     private long fixed() {
@@ -136,7 +159,7 @@ public final class ActivationEstimate {
         return roundUp(numel * DType.F32.bytes());
     }
 
-    private static long roundUp(long bytes) {
+    static long roundUp(long bytes) {
         return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
     }
 }

@@ -11,12 +11,13 @@ import java.util.List;
 ///
 /// ```
 /// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    D head size
-/// master weights 4P   gradients 4P   moments 8P
+/// master weights 4P   moments 8P
 /// checkpoint snapshot SnapshotPool: what a save copies of weights and moments while training goes on; taken for the time of a save, and only
 /// where shards are written, on the first replica
 /// unsharded slots, BufferPlan: one of the size of embedding and head and two of a block (or all blocks, if they stay until backward), in the
 /// compute dtype, but none for units that are used in place; of f32 gradients one of the larger size and one of a block (two if the embedding is tied)
-/// rotary tables 4 T D   step arena: ActivationEstimate
+/// rotary tables 4 T D   activations: ActivationEstimate
+/// gradients 4P, of which activations leave room for some where a step is one micro-batch: StepMemory
 /// ```
 public final class MemoryEstimator {
     private MemoryEstimator() {}
@@ -39,17 +40,19 @@ public final class MemoryEstimator {
     /// @param dtype of gathered weights and of values
     /// @param saves whether checkpoints are written
     /// @param threads that compute
+    /// @param rounds micro-batches of a rank in a step
     public static Estimate estimate(ShardPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
-            boolean saves, int threads) {
+            boolean saves, int threads, int rounds) {
         LlamaConfig config = plan.model().config();
+        StepMemory step = StepMemory.of(plan, rank, B, T, dtype, checkpointing, threads, rounds);
         BufferPlan buffers = BufferPlan.of(plan, dtype);
         long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
         long snapshotBytes = saves && plan.sharding().isFirstReplica(rank) ? SnapshotPool.of(plan.shardNumel(rank)).bytes() : 0;
-        return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("gradients", shardBytes),
-                new Item("AdamW moments", 2 * shardBytes),
+        return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("AdamW moments", 2 * shardBytes),
+                new Item("gradients", step.bytes() - step.activationBytes()),
                 new Item("unsharded units", buffers.totalGatherNumel() * dtype.bytes()),
                 new Item("unsharded gradients", buffers.totalGradientNumel() * DType.F32.bytes()),
                 new Item("checkpoint snapshot", snapshotBytes), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
-                new Item("activations", ActivationEstimate.stepArenaBytes(config, B, T, dtype, checkpointing, threads))));
+                new Item("activations", step.activationBytes())));
     }
 }

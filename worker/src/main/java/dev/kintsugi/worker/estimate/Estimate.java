@@ -79,7 +79,7 @@ record Estimate(Workload job, PhaseRates rates, int cores) {
     }
 
     private MemoryEstimator.Estimate memory() {
-        return MemoryEstimator.estimate(job.plan(), 0, job.batch(), job.length(), job.dtype(), job.checkpointing(), false, 1);
+        return MemoryEstimator.estimate(job.plan(), 0, job.batch(), job.length(), job.dtype(), job.checkpointing(), false, 1, job.rounds());
     }
 
     private long parameters() {

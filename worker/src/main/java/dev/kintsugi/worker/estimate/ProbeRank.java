@@ -1,12 +1,13 @@
 package dev.kintsugi.worker.estimate;
 
-import dev.kintsugi.sharding.estimate.ActivationEstimate;
+import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.estimate.StepPhase;
 import dev.kintsugi.sharding.estimate.StepSeconds;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroups;
 import dev.kintsugi.worker.collective.GroupConfig;
+import dev.kintsugi.worker.fsdp.GradientShards;
 import dev.kintsugi.worker.fsdp.PhaseClock;
 import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
 import dev.kintsugi.worker.fsdp.RankTensors;
@@ -37,6 +38,7 @@ final class ProbeRank implements AutoCloseable {
     private final ShardPlan plan;
     private final CollectiveGroup group;
     private final RankTensors tensors;
+    private final GradientShards gradients;
     private final StepArena stepArena;
     private final RoundInterpreter interpreter;
     private final GradientNorm norm;
@@ -48,11 +50,13 @@ final class ProbeRank implements AutoCloseable {
         plan = w.plan();
         group = CollectiveGroups.open(groupConfig);
         tensors = new RankTensors(plan, group.rank());
-        stepArena = StepArena.ofBytes(ActivationEstimate.stepArenaBytes(w.config(), w.batch(), w.length(), w.dtype(), w.checkpointing(), 1));
+        StepMemory memory = StepMemory.of(plan, group.rank(), w.batch(), w.length(), w.dtype(), w.checkpointing(), 1, 1);
+        stepArena = StepArena.ofBytes(memory.bytes());
+        gradients = new GradientShards(plan, group.rank(), stepArena, memory);
         var units = new UnshardedUnits(plan, group, w.dtype(), tensors.state().parameters());
         var model = new Llama(w.config(), w.length(), w.dtype(), probeArena);
-        interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, stepArena, w.batch(), w.length(), w.dtype(),
-                w.checkpointing(), clock);
+        interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, stepArena, w.batch(),
+                w.length(), w.dtype(), w.checkpointing(), clock);
         norm = new GradientNorm(kernels, plan, group.rank());
         scale = 1.0 / w.tokensPerStep();
         initialise(w.config().vocabSize());
@@ -94,9 +98,9 @@ final class ProbeRank implements AutoCloseable {
         interpreter.run(scale, true);
         interpreter.end();
         clock.enter(Phase.NORM);
-        double squared = norm.squared(plan, group.rank(), tensors.gradients()).toDouble();
+        double squared = norm.squared(plan, group.rank(), gradients.segments()).toDouble();
         clock.enter(Phase.OPTIMIZER);
-        optimizer.update(tensors.state(), tensors.gradients(), step, 1e-4, GradientNorm.clipCoefficient(Math.sqrt(squared), 1), _ -> {});
+        optimizer.update(tensors.state(), gradients.segments(), step, 1e-4, GradientNorm.clipCoefficient(Math.sqrt(squared), 1), _ -> {});
         clock.end();
         var byPhase = new EnumMap<StepPhase, Double>(StepPhase.class);
         for (StepPhase p : StepPhase.values()) { byPhase.put(p, clock.seconds(Phase.valueOf(p.name()))); }

@@ -11,19 +11,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToLongFunction;
 
-/// Owns what one rank keeps for the life of a job: its shards of the master weights, of both moments and of the gradients,
-/// all f32. Weights and moments start at zero; a step's gradients overwrite those of the one before.
+/// Owns what one rank keeps for the life of a job: its shards of the master weights, of both moments, all f32. They start at zero.
 public final class RankTensors implements AutoCloseable {
     private static final long ALIGNMENT = 64;
 
     private final Arena jobArena = Arena.ofShared();    // the checkpoint writer's thread reads it too
     private final ShardBuffers state;
-    private final List<MemorySegment> gradients;
     private long allocatedBytes;
 
     public RankTensors(ShardPlan plan, int rank) {
         state = new ShardBuffers(plan, rank, allocate(plan, rank), allocate(plan, rank), allocate(plan, rank));
-        gradients = allocate(plan, rank);
     }
 
     /// One allocation, cut into a segment a unit.
@@ -46,11 +43,6 @@ public final class RankTensors implements AutoCloseable {
 
     public ShardBuffers state() {
         return state;
-    }
-
-    /// The accumulators, one segment a unit, laid out like the shards.
-    public List<MemorySegment> gradients() {
-        return gradients;
     }
 
     public long allocatedBytes() {

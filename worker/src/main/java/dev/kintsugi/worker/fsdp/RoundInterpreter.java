@@ -26,18 +26,21 @@ import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Llama;
 import dev.kintsugi.worker.model.Llama.Pass;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// Runs the step program for one micro-batch on one rank: the only place where collectives and computation meet.
 ///
 /// The arena's layout is `sharding.estimate`'s: at the bottom the gradient of the residual stream, ids and labels; then the
-/// embedding's output and each block's recordings (with checkpointing only its output), released by backward in reverse.
+/// embedding's output and each block's recordings (with checkpointing only its output), released by backward in reverse. Where a step is one
+/// micro-batch, sums of gradients take the place of what was released.
 public final class RoundInterpreter {
     private final ShardPlan plan;
     private final StepProgram program;
     private final CollectiveGroup group;
     private final UnshardedUnits units;
-    private final RankTensors tensors;
+    private final List<MemorySegment> shards;
+    private final GradientShards gradients;
     private final Llama model;
     private final Kernels kernels;
     private final StepArena arena;
@@ -57,18 +60,20 @@ public final class RoundInterpreter {
     /// What forward keeps of one unit for its backward.
     private record Recording(long mark, Tape tape, Variable input, Variable output) {}
 
+    /// @param shards of the master weights, one a unit
     /// @param batch samples of a micro-batch (B)
     /// @param length tokens of a sample (T)
     /// @param dtype of values and of gathered weights
     /// @param checkpointing what blocks keep for backward; changes no bit
-    public RoundInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, RankTensors tensors, Llama model,
-            Kernels kernels, StepArena arena, long batch, long length, DType dtype, ActivationCheckpointing checkpointing,
+    public RoundInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, List<MemorySegment> shards,
+            GradientShards gradients, Llama model, Kernels kernels, StepArena arena, long batch, long length, DType dtype, ActivationCheckpointing checkpointing,
             PhaseClock clock) {
         this.plan = plan;
         this.program = StepProgram.of(plan);
         this.group = group;
         this.units = units;
-        this.tensors = tensors;
+        this.shards = List.copyOf(shards);
+        this.gradients = gradients;
         this.model = model;
         this.kernels = kernels;
         this.arena = arena;
@@ -102,6 +107,7 @@ public final class RoundInterpreter {
         scale = lossScale;
         afresh = first;
         loss = 0;
+        if (first) { gradients.forget(); }
         execute(program.round());
         return loss;
     }
@@ -126,7 +132,7 @@ public final class RoundInterpreter {
     private void execute(Instruction instruction, UnitPlan unit) {
         switch (instruction) {
             case Unshard _, AwaitUnshard _, Reshard _ when units.isInPlace(unit) -> { }
-            case Unshard _ -> group.beginAllGather(unit, tensors.state().parameters().get(unit.index()), units.gatherSlot(unit));
+            case Unshard _ -> group.beginAllGather(unit, shards.get(unit.index()), units.gatherSlot(unit));
             case AwaitUnshard _ -> group.awaitAllGather(units.gatherSlot(unit));
             case Forward _ -> forward(unit);
             case Reshard _ -> group.release(units.gatherSlot(unit));
@@ -135,7 +141,7 @@ public final class RoundInterpreter {
             case Backward _ -> backward(unit);
             case ReduceScatter _ -> reduceScatter(unit);
             case AwaitReduceScatter _ -> group.awaitReduceScatter(units.gradientSlot(unit));
-            case ShareSums _ -> group.shareSums(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()));
+            case ShareSums _ -> group.shareSums(unit, units.gradientSlot(unit), gradients.of(unit));
         }
     }
 
@@ -199,7 +205,7 @@ public final class RoundInterpreter {
 
     private void reduceScatter(UnitPlan unit) {
         units.completeGradient(unit);
-        group.beginReduceScatter(unit, units.gradientSlot(unit), tensors.gradients().get(unit.index()), afresh);
+        group.beginReduceScatter(unit, units.gradientSlot(unit), gradients.begin(unit), afresh);
     }
 
     /// The residual stream passes its gradient on in place, so this copies nothing unless a model's blocks do not.

@@ -13,8 +13,8 @@ import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.proto.v1.Transport;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.estimate.ActivationEstimate;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
+import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -32,6 +32,7 @@ import dev.kintsugi.worker.data.DatasetConfig;
 import dev.kintsugi.worker.data.PackedDataset;
 import dev.kintsugi.worker.data.TokenBlocks;
 import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.fsdp.GradientShards;
 import dev.kintsugi.worker.fsdp.PhaseClock;
 import dev.kintsugi.worker.fsdp.RankTensors;
 import dev.kintsugi.worker.fsdp.RoundInterpreter;
@@ -137,7 +138,7 @@ final class Rank implements CoordinatorLink.Pulse {
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, Path index)
             throws IOException, InterruptedException {
         MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), settings.dtype(),
-                settings.checkpointing(), settings.saves(), settings.spec().getThreads());
+                settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
         try (TokenBlocks data = PackedDataset.open(index); RankTensors tensors = new RankTensors(plan, arguments.rank())) {
             doing = "loading weights";
             CheckpointReader saved = assignment.hasResume() ? CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory())) : null;
@@ -161,11 +162,11 @@ final class Rank implements CoordinatorLink.Pulse {
             MemoryEstimator.Estimate estimate, Prepared.Builder prepared, Progress from) throws IOException, InterruptedException {
         LlamaConfig config = plan.model().config();
         DType dtype = settings.dtype();
-        long stepBytes = ActivationEstimate.stepArenaBytes(config, settings.batch(), settings.length(), dtype, settings.checkpointing(),
-                settings.spec().getThreads());
+        StepMemory memory = StepMemory.of(plan, arguments.rank(), settings.batch(), settings.length(), dtype, settings.checkpointing(),
+                settings.spec().getThreads(), settings.rounds());
         var clock = new PhaseClock();
         try (Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(stepBytes);
+                StepArena arena = StepArena.ofBytes(memory.bytes());
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), from.steps()) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
                 CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), !settings.spec().getIgnoreDiskCheck());
@@ -173,9 +174,10 @@ final class Rank implements CoordinatorLink.Pulse {
             checkpoints = saves;
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var model = new Llama(config, settings.length(), dtype, tables);
-            var interpreter = new RoundInterpreter(plan, group, units, tensors, model, kernels, arena, settings.batch(), settings.length(), dtype,
-                    settings.checkpointing(), clock);
-            loop = new TrainingLoop(settings, plan, group, tensors, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
+            var gradients = new GradientShards(plan, arguments.rank(), arena, memory);
+            var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
+                    settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);
+            loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
                     new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics,
                     accounting, clock, from);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.headDim();
@@ -183,7 +185,7 @@ final class Rank implements CoordinatorLink.Pulse {
             doing = "training";
             loop.run();
             link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, tensors))
-                    .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.highWaterBytes()))));
+                    .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.usedBytes()))));
         }
     }
 

@@ -12,14 +12,17 @@ import dev.kintsugi.worker.data.SampleOrder;
 import dev.kintsugi.worker.data.TokenBlocks;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
+import dev.kintsugi.worker.fsdp.GradientShards;
 import dev.kintsugi.worker.fsdp.PhaseClock;
 import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
-import dev.kintsugi.worker.fsdp.RankTensors;
 import dev.kintsugi.worker.fsdp.RoundInterpreter;
+import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
 import dev.kintsugi.worker.optim.LearningRateSchedule;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.function.IntConsumer;
 
 /// Steps from the resume point to the end. One thread; everything that crosses ranks goes through the group.
@@ -27,7 +30,8 @@ final class TrainingLoop {
     private final JobSettings settings;
     private final ShardPlan plan;
     private final CollectiveGroup group;
-    private final RankTensors tensors;
+    private final ShardBuffers state;
+    private final List<MemorySegment> gradients;
     private final RoundInterpreter interpreter;
     private final AdamWOptimizer optimizer;
     private final GradientNorm gradientNorm;
@@ -46,13 +50,14 @@ final class TrainingLoop {
     /// What a step has to say of all ranks together.
     private record Totals(double lossSum, double gradNorm) {}
 
-    TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, RankTensors tensors, RoundInterpreter interpreter,
+    TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, ShardBuffers state, GradientShards gradients, RoundInterpreter interpreter,
             AdamWOptimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Checkpoints checkpoints, CoordinatorLink link,
             MetricsFile metrics, StepAccounting accounting, PhaseClock clock, Progress from) {
         this.settings = settings;
         this.plan = plan;
         this.group = group;
-        this.tensors = tensors;
+        this.state = state;
+        this.gradients = gradients.segments();
         this.interpreter = interpreter;
         this.optimizer = optimizer;
         this.gradientNorm = gradientNorm;
@@ -97,11 +102,11 @@ final class TrainingLoop {
         double learningRate = schedule.at(before.steps());
         double clip = GradientNorm.clipCoefficient(totals.gradNorm, settings.spec().getMaxGradNorm());
         clock.enter(Phase.OPTIMIZER);
-        optimizer.update(tensors.state(), tensors.gradients(), step, learningRate, clip, beforeUnit);
+        optimizer.update(state, gradients, step, learningRate, clip, beforeUnit);
         done = before.next(settings.samplesPerStep());
         if (settings.saveDueAfter(step) && step < maxSteps) {
             clock.enter(Phase.CHECKPOINT);
-            checkpoints.save(tensors.state(), trainingState());
+            checkpoints.save(state, trainingState());
         }
         clock.end();
         if (metrics != null) { report(done, loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
@@ -125,7 +130,7 @@ final class TrainingLoop {
         }
         interpreter.end();
         clock.enter(Phase.NORM);
-        return exchangeTotals(loss, gradientNorm.squared(plan, group.rank(), tensors.gradients()));
+        return exchangeTotals(loss, gradientNorm.squared(plan, group.rank(), gradients));
     }
 
     private Totals exchangeTotals(ExactSum loss, ExactSum squaredNorm) {
@@ -162,7 +167,7 @@ final class TrainingLoop {
     /// There is no later one to make up for it, so it waits for the save before it, and then for its own.
     private void saveLast() throws InterruptedException {
         checkpoints.awaitDecision(decisionTimeoutMs());
-        checkpoints.save(tensors.state(), trainingState());
+        checkpoints.save(state, trainingState());
         String failure = checkpoints.awaitDecision(decisionTimeoutMs());
         if (failure == null) { failure = checkpoints.awaitVerified(decisionTimeoutMs()); }
         if (failure != null) { throw new WorldException("storage", "the last checkpoint, of step %d, was not saved: %s".formatted(step(), failure)); }

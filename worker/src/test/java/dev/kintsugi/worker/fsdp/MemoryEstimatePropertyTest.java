@@ -8,8 +8,8 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
-import dev.kintsugi.sharding.estimate.ActivationEstimate;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
+import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -74,7 +74,7 @@ class MemoryEstimatePropertyTest {
                 new RopeScaling.None(), random.nextBoolean(), random.nextBoolean(), false, 0.05);
     }
 
-    /// As a rank allocates it, but for the step arena and the rotary tables, which no strategy changes.
+    /// As a rank allocates it, but for the step's memory, which WorldSizeEqualityTest holds to its plan, and the rotary tables.
     private long allocatedBytes(ShardPlan plan, int rank, DType dtype, boolean saves) throws Exception {
         var config = new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, directory, directory, List.of(), Duration.ofSeconds(30));
         try (var group = CollectiveGroups.open(config, plan.sharding(), GroupConfig.Transport.SHM);
@@ -94,8 +94,8 @@ class MemoryEstimatePropertyTest {
 
     private static long estimatedBytes(ShardPlan plan, int rank, DType dtype, boolean saves) {
         LlamaConfig config = plan.model().config();
-        long activations = ActivationEstimate.stepArenaBytes(config, 2, 9, dtype, ActivationCheckpointing.NONE, 1);
-        return estimate(plan, rank, dtype, saves).totalBytes() - activations - 4L * 9 * config.headDim();
+        StepMemory step = StepMemory.of(plan, rank, 2, 9, dtype, ActivationCheckpointing.NONE, 1, 1);
+        return estimate(plan, rank, dtype, saves).totalBytes() - step.bytes() - 4L * 9 * config.headDim();
     }
 
     private static long snapshotBytes(ShardPlan plan, int rank, DType dtype, boolean saves) {
@@ -103,6 +103,6 @@ class MemoryEstimatePropertyTest {
     }
 
     private static MemoryEstimator.Estimate estimate(ShardPlan plan, int rank, DType dtype, boolean saves) {
-        return MemoryEstimator.estimate(plan, rank, 2, 9, dtype, ActivationCheckpointing.NONE, saves, 1);
+        return MemoryEstimator.estimate(plan, rank, 2, 9, dtype, ActivationCheckpointing.NONE, saves, 1, 1);
     }
 }

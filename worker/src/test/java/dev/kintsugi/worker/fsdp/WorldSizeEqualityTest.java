@@ -8,7 +8,7 @@ import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
-import dev.kintsugi.sharding.estimate.ActivationEstimate;
+import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.exact.ExactSum;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.RowShard;
@@ -22,6 +22,7 @@ import dev.kintsugi.worker.collective.CollectiveGroups;
 import dev.kintsugi.worker.collective.GroupConfig;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
+import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.model.Llama;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
@@ -46,7 +47,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /// Idea 3 of the design, on threads in one process: any world size that divides the micro-batches, with any strategy, gives the bits of one
 /// rank.
 class WorldSizeEqualityTest {
-    private static final int MICROBATCHES = 12;
+    private static final int MICROBATCHES = 12;     // several rounds on every world size
     private static final int BATCH = 2;
     private static final int LENGTH = 9;
     private static final int STEPS = 3;
@@ -64,17 +65,27 @@ class WorldSizeEqualityTest {
             "HYBRID_SHARD, 4, false, NONE, BF16", "HYBRID_SHARD, 6, true, SELECTIVE, F32"})
     void shouldGiveTheBitsOfOneRank(ShardingStrategy strategy, int worldSize, boolean tied, ActivationCheckpointing checkpointing, DType dtype)
             throws Exception {
-        assertThat(train(Sharding.of(strategy, worldSize, 2), tied, checkpointing, dtype))
-                .isEqualTo(train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype));
+        assertThat(train(Sharding.of(strategy, worldSize, 2), tied, checkpointing, dtype, MICROBATCHES))
+                .isEqualTo(train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype, MICROBATCHES));
+    }
+
+    /// In one round sums of gradients take the place of activations; in the several of one rank they lie beside them.
+    @ParameterizedTest
+    @CsvSource({"FULL_SHARD, 2, false, NONE, F32", "FULL_SHARD, 2, true, SELECTIVE, BF16", "FULL_SHARD, 3, false, FULL, BF16", "FULL_SHARD, 3, true, FULL, F32",
+            "SHARD_GRAD_OP, 2, false, SELECTIVE, BF16", "NO_SHARD, 2, true, NONE, F32", "HYBRID_SHARD, 4, false, FULL, F32"})
+    void shouldGiveTheBitsOfSeveralRoundsInOne(ShardingStrategy strategy, int worldSize, boolean tied, ActivationCheckpointing checkpointing, DType dtype)
+            throws Exception {
+        assertThat(train(Sharding.of(strategy, worldSize, 2), tied, checkpointing, dtype, worldSize))
+                .isEqualTo(train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype, worldSize));
     }
 
     @Test
     void shouldLearn() throws Exception {
-        List<Long> bits = train(Sharding.fullShard(1), false, ActivationCheckpointing.NONE, DType.F32).lossAndNormBits;
+        List<Long> bits = train(Sharding.fullShard(1), false, ActivationCheckpointing.NONE, DType.F32, MICROBATCHES).lossAndNormBits;
         assertThat(Double.longBitsToDouble(bits.get(2 * (STEPS - 1)))).isLessThan(Double.longBitsToDouble(bits.getFirst()));
     }
 
-    private Outcome train(Sharding sharding, boolean tied, ActivationCheckpointing checkpointing, DType dtype) throws Exception {
+    private Outcome train(Sharding sharding, boolean tied, ActivationCheckpointing checkpointing, DType dtype, int microbatches) throws Exception {
         int worldSize = sharding.worldSize();
         var config = new LlamaConfig(24, 40, 2, 4, 2, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05);
         ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), sharding);
@@ -84,7 +95,7 @@ class WorldSizeEqualityTest {
             var ranks = new ArrayList<Callable<Outcome>>();
             for (int r = 0; r < worldSize; r++) {
                 int rank = r;
-                ranks.add(() -> rank(plan, rank, checkpointing, dtype, shm));
+                ranks.add(() -> rank(plan, rank, checkpointing, dtype, microbatches, shm));
             }
             List<Outcome> outcomes = new ArrayList<>();
             for (Future<Outcome> f : pool.invokeAll(ranks)) { outcomes.add(f.get()); }
@@ -93,36 +104,41 @@ class WorldSizeEqualityTest {
         }
     }
 
-    private static Outcome rank(ShardPlan plan, int rank, ActivationCheckpointing checkpointing, DType dtype, Path shm) {
+    private static Outcome rank(ShardPlan plan, int rank, ActivationCheckpointing checkpointing, DType dtype, int microbatches, Path shm) {
         LlamaConfig config = plan.model().config();
         Kernels kernels = new ReferenceKernels();
         var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(),
                 Duration.ofSeconds(30)), plan.sharding(), GroupConfig.Transport.SHM);
+        StepMemory memory = StepMemory.ofScratch(plan, rank, BATCH, LENGTH, dtype, checkpointing, 0, microbatches / plan.worldSize());
         try (group; var tensors = new RankTensors(plan, rank); Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(ActivationEstimate.stepArenaBytesWithScratch(config, BATCH, LENGTH, dtype, checkpointing, 0))) {
+                StepArena arena = StepArena.ofBytes(memory.bytes())) {
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
-            var interpreter = new RoundInterpreter(plan, group, units, tensors, new Llama(config, LENGTH, dtype, tables), kernels, arena,
-                    BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
+            var gradients = new GradientShards(plan, rank, arena, memory);
+            var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients,
+                    new Llama(config, LENGTH, dtype, tables), kernels, arena, BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
             for (UnitPlan unit : plan.units()) { initialise(unit, rank, tensors.state().parameters().get(unit.index())); }
             var optimizer = new AdamWOptimizer(kernels, new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1));
             var norm = new GradientNorm(kernels, plan, rank);
             var bits = new ArrayList<Long>();
-            for (int step = 0; step < STEPS; step++) { bits.addAll(step(plan, rank, group, tensors, interpreter, optimizer, norm, step)); }
-            assertThat(arena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytesWithScratch(config, BATCH, LENGTH, dtype, checkpointing, 0));
+            for (int step = 0; step < STEPS; step++) {
+                bits.addAll(step(plan, rank, group, tensors.state(), gradients, interpreter, optimizer, norm, step, microbatches));
+            }
+            assertThat(arena.highWaterBytes()).isEqualTo(memory.activationBytes());
+            assertThat(arena.usedBytes()).isEqualTo(memory.bytes());
             return new Outcome(bits, weights(plan, group, tensors));
         }
     }
 
-    private static List<Long> step(ShardPlan plan, int rank, CollectiveGroup group, RankTensors tensors, RoundInterpreter interpreter,
-            AdamWOptimizer optimizer, GradientNorm norm, int step) {
+    private static List<Long> step(ShardPlan plan, int rank, CollectiveGroup group, ShardBuffers state, GradientShards gradients,
+            RoundInterpreter interpreter, AdamWOptimizer optimizer, GradientNorm norm, int step, int microbatches) {
         group.enterStep(step);
         var loss = new ExactSum();
-        for (int m = rank; m < MICROBATCHES; m += plan.worldSize()) {
+        for (int m = rank; m < microbatches; m += plan.worldSize()) {
             fill(interpreter, new Random(1000L * step + m), plan.model().config().vocabSize());
-            loss.add(interpreter.run(1.0 / (MICROBATCHES * BATCH * (LENGTH - 1)), m == rank));
+            loss.add(interpreter.run(1.0 / (microbatches * BATCH * (LENGTH - 1)), m == rank));
         }
         interpreter.end();
-        ExactSum squared = norm.squared(plan, rank, tensors.gradients());
+        ExactSum squared = norm.squared(plan, rank, gradients.segments());
         var losses = new ExactSum();
         var squares = new ExactSum();
         for (byte[] b : group.exchange("totals", ByteBuffer.allocate(2 * ExactSum.BYTES).put(loss.toBytes()).put(squared.toBytes()).array())) {
@@ -131,7 +147,7 @@ class WorldSizeEqualityTest {
             squares.add(ExactSum.read(buffer));
         }
         double gradNorm = Math.sqrt(squares.toDouble());
-        optimizer.update(tensors.state(), tensors.gradients(), step + 1, 1e-2, GradientNorm.clipCoefficient(gradNorm, 1), _ -> {});
+        optimizer.update(state, gradients.segments(), step + 1, 1e-2, GradientNorm.clipCoefficient(gradNorm, 1), _ -> {});
         return List.of(Double.doubleToRawLongBits(losses.toDouble()), Double.doubleToRawLongBits(gradNorm));
     }
 

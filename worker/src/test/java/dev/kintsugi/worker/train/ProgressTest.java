@@ -6,8 +6,8 @@ import dev.kintsugi.proto.v1.JobSpec;
 import org.junit.jupiter.api.Test;
 
 class ProgressTest {
-    private static final JobSpec TWO_EPOCHS = JobSpec.newBuilder().setMicrobatchesPerStep(10).setPerDeviceTrainBatchSize(2).setMaxLength(64).setNumTrainEpochs(2)
-            .build();
+    private static final JobSpec TWO_EPOCHS = JobSpec.newBuilder().setMicrobatchesPerStep(10).setPerDeviceTrainBatchSize(2).setMaxLength(64)
+            .setNumTrainEpochs(2).build();
     private static final JobSettings SETTINGS = JobSettings.of(TWO_EPOCHS, 5);
 
     @Test
