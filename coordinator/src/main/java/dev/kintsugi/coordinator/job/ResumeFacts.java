@@ -5,16 +5,16 @@ import static dev.kintsugi.coordinator.job.InvalidJobException.require;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.storage.StoragePath;
 
-/// What of a checkpoint the job that goes on from it must repeat, because the data position counts in it. The world size may differ.
+/// What a job repeats of the checkpoint that it goes on from. It must repeat the sizes that the data position counts in; the number of ranks and that of
+/// micro-batches a step may differ.
 ///
 /// @param directory of the checkpoint
-/// @param microbatchesPerStep of all ranks together
+/// @param microbatchesPerStep of all ranks together, unless the job says otherwise
 /// @param maxLength tokens of a sample
 /// @param perDeviceTrainBatchSize samples of a micro-batch
 record ResumeFacts(StoragePath directory, long step, int microbatchesPerStep, int maxLength, int perDeviceTrainBatchSize) {
     /// @throws InvalidJobException naming the flag and the value to pass
     void checkAgrees(JobSpec spec) {
-        agree("--microbatches_per_step", spec.getMicrobatchesPerStep(), microbatchesPerStep);
         agree("--max_length", spec.getMaxLength(), maxLength);
         agree("--per_device_train_batch_size", spec.getPerDeviceTrainBatchSize(), perDeviceTrainBatchSize);
         require(!spec.hasMaxSteps() || spec.getMaxSteps() >= step,

@@ -113,8 +113,9 @@ class JobSpecRulesTest {
         assertThat(spec.getGradientAccumulationSteps()).isEqualTo(4);
         assertThat(spec.getMaxLength()).isEqualTo(64);
         assertThat(spec.getPerDeviceTrainBatchSize()).isEqualTo(2);
-        assertThatThrownBy(() -> JobSpecDefaults.fill(VALID.toBuilder().setMicrobatchesPerStep(6).build(), 256, facts))
-                .hasMessageContaining("pass --microbatches_per_step 12");
+        assertThat(JobSpecDefaults.fill(VALID.toBuilder().setMicrobatchesPerStep(6).build(), 256, facts).getMicrobatchesPerStep()).isEqualTo(6);
+        assertThatThrownBy(() -> JobSpecDefaults.fill(VALID.toBuilder().setPerDeviceTrainBatchSize(3).build(), 256, facts))
+                .hasMessageContaining("pass --per_device_train_batch_size 2");
         assertThatThrownBy(() -> JobSpecDefaults.fill(VALID.toBuilder().setMaxLength(32).build(), 256, facts))
                 .hasMessageContaining("pass --max_length 64");
         assertThatThrownBy(() -> JobSpecDefaults.fill(VALID.toBuilder().setMaxSteps(20).build(), 256, facts))

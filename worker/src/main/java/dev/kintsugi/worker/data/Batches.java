@@ -20,20 +20,16 @@ public final class Batches {
     private Batches() {
     }
 
-    /// Micro-batch `microbatch` of step `step` (both from 0) holds the samples at global positions
-    /// `(step * microbatchesPerStep + microbatch) * B + b`, whichever rank computes it.
+    /// Takes B samples in their order.
     ///
+    /// @param first global position of the first, which says nothing about the rank that computes it
     /// @param ids (N) I32, receives the tokens
     /// @param labels (N) I32, receives `ids[t + 1]` within each sample and [#NO_LABEL] at its end
-    public static void fill(TokenBlocks blocks, SampleOrder order, long step, int microbatch, int microbatchesPerStep, int B, Tensor ids,
-            Tensor labels) {
+    public static void fill(TokenBlocks blocks, SampleOrder order, long first, int B, Tensor ids, Tensor labels) {
         int T = blocks.blockLength();
         checkTensor("ids", ids, (long) B * T);
         checkTensor("labels", labels, (long) B * T);
-        if (step < 0 || microbatch < 0 || microbatch >= microbatchesPerStep) {
-            throw new IllegalArgumentException("step=%d microbatch=%d of %d; out of range".formatted(step, microbatch, microbatchesPerStep));
-        }
-        long first = Math.multiplyExact(Math.addExact(Math.multiplyExact(step, microbatchesPerStep), microbatch), B);
+        if (first < 0) { throw new IllegalArgumentException("first=%d; must be >= 0".formatted(first)); }
         for (int b = 0; b < B; b++) {
             long offsetBytes = (long) b * T * Integer.BYTES;
             blocks.read(order.blockIndex(first + b), ids.data(), offsetBytes);

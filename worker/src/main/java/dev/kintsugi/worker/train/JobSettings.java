@@ -47,9 +47,11 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
     }
 
     /// 0: load, check, report and end.
-    long maxSteps(long samples) {
+    ///
+    /// @param from any point of the run
+    long maxSteps(long samples, Progress from) {
         if (spec.hasMaxSteps()) { return spec.getMaxSteps(); }
-        return Math.max(1, (long) Math.ceil(spec.getNumTrainEpochs() * samples / samplesPerStep()));
+        return Math.max(1, from.stepsAt((long) Math.ceil(spec.getNumTrainEpochs() * samples), samplesPerStep()));
     }
 
     LearningRateSchedule schedule(long maxSteps) {

@@ -9,6 +9,7 @@ import dev.kintsugi.proto.v1.RankCommand;
 import dev.kintsugi.proto.v1.RankEvent;
 import dev.kintsugi.proto.v1.RankFinished;
 import dev.kintsugi.proto.v1.RankMemory;
+import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.proto.v1.Transport;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
@@ -139,12 +140,15 @@ final class Rank implements CoordinatorLink.Pulse {
         MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), settings.dtype(),
                 settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
         try (TokenBlocks data = PackedDataset.open(index); RankTensors tensors = new RankTensors(plan, arguments.rank())) {
-            String digest = startWeights(assignment, settings, plan, tensors, source, data);
+            doing = "loading weights";
+            CheckpointReader saved = assignment.hasResume() ? CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory())) : null;
+            Progress from = saved == null ? Progress.NONE : goOn(saved, settings, data);
+            String digest = startWeights(settings, plan, tensors, source, saved);
             loaded = loading.end();
             LOG.info(LoadingMemory.describe(loaded, LoadMemory.getDefaultInstance()));
-            var prepared = Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(settings.maxSteps(data.size())).setSamples(data.size());
+            var prepared = Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(settings.maxSteps(data.size(), from)).setSamples(data.size());
             if (prepared.getMaxSteps() > 0) {
-                train(assignment, settings, plan, kernels, data, tensors, estimate, prepared);
+                train(assignment, settings, plan, kernels, data, tensors, estimate, prepared, from);
             } else {        // that was all the job wanted
                 link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
                 link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(digest)
@@ -155,16 +159,15 @@ final class Rank implements CoordinatorLink.Pulse {
 
     /// What steps need beside the shards is allocated once these are loaded.
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, TokenBlocks data, RankTensors tensors,
-            MemoryEstimator.Estimate estimate, Prepared.Builder prepared) throws IOException, InterruptedException {
+            MemoryEstimator.Estimate estimate, Prepared.Builder prepared, Progress from) throws IOException, InterruptedException {
         LlamaConfig config = plan.model().config();
         DType dtype = settings.dtype();
         StepMemory memory = StepMemory.of(plan, arguments.rank(), settings.batch(), settings.length(), dtype, settings.checkpointing(),
                 settings.spec().getThreads(), settings.rounds());
-        long stepsDone = assignment.hasResume() ? assignment.getResume().getStep() : 0;
         var clock = new PhaseClock();
         try (Arena tables = Arena.ofShared();
                 StepArena arena = StepArena.ofBytes(memory.bytes());
-                MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), stepsDone) : null;
+                MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), from.steps()) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
                 CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), !settings.spec().getIgnoreDiskCheck());
                 Checkpoints saves = new Checkpoints(writer, link::send)) {
@@ -176,11 +179,11 @@ final class Rank implements CoordinatorLink.Pulse {
                     settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);
             loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
                     new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics,
-                    accounting, clock);
+                    accounting, clock, from);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.headDim();
             link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
             doing = "training";
-            loop.run(stepsDone);
+            loop.run();
             link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, tensors))
                     .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.usedBytes()))));
         }
@@ -201,15 +204,22 @@ final class Rank implements CoordinatorLink.Pulse {
         return peak;
     }
 
+    private Progress goOn(CheckpointReader saved, JobSettings settings, TokenBlocks data) {
+        TrainingState training = saved.training();
+        requireSameData(training.getDatasetDigest(), data);
+        if (arguments.rank() == 0 && training.getMicrobatchesPerStep() != settings.microbatches()) {
+            link.note("the checkpoint of step %d was made with %d micro-batches a step, now there are %d: losses will not be those that run would have had"
+                    .formatted(training.getStep(), training.getMicrobatchesPerStep(), settings.microbatches()));
+        }
+        return Progress.of(training);
+    }
+
+    /// @param saved null unless the job goes on from it
     /// @return digest of all parameters
-    private String startWeights(JoinResponse assignment, JobSettings settings, ShardPlan plan, RankTensors tensors, WeightSource source,
-            TokenBlocks data) {
-        doing = "loading weights";
+    private String startWeights(JobSettings settings, ShardPlan plan, RankTensors tensors, WeightSource source, CheckpointReader saved) {
         var starting = new StartingWeights(plan, group);
-        if (assignment.hasResume()) {
-            CheckpointReader reader = CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory()));
-            requireSameData(reader.training().getDatasetDigest(), data);
-            reader.restore(tensors.state());
+        if (saved != null) {
+            saved.restore(tensors.state());
             return starting.digest(tensors.state());
         }
         group.barrier("shards allocated");      // so that the rate is storage's and not the slowest rank's allocation

@@ -19,13 +19,13 @@ final class StepAccounting implements AutoCloseable {
         this.peak = peak;
     }
 
-    /// @param step counts from 1
+    /// @param done with this step
     /// @param seconds wall clock
-    StepMetrics metrics(long step, double loss, double gradNorm, double learningRate, double seconds) {
+    StepMetrics metrics(Progress done, double loss, double gradNorm, double learningRate, double seconds) {
         double flopsPerSecond = ModelFlops.training(parameters, settings.tokensPerStep()) / seconds;
         double peakOfRank = peak.flopsPerSecond(System.nanoTime());
-        StepMetrics.Builder m = StepMetrics.newBuilder().setStep(step).setLoss(loss).setGradNorm(gradNorm).setLearningRate(learningRate)
-                .setTokens(step * settings.tokensPerStep()).setStepSeconds(seconds)
+        StepMetrics.Builder m = StepMetrics.newBuilder().setStep(done.steps()).setLoss(loss).setGradNorm(gradNorm).setLearningRate(learningRate)
+                .setTokens(done.samples() * settings.length()).setStepSeconds(seconds)
                 .setTokensPerSecond(settings.tokensPerStep() / seconds).setPeakResidentBytes(ProcessMemory.peakResidentBytes())
                 .setModelFlopsPerSecond(flopsPerSecond).setPeakFlopsPerSecond(peakOfRank)
                 .setMfu(ModelFlops.utilization(flopsPerSecond, settings.worldSize(), peakOfRank));

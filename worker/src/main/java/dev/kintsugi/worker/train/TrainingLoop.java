@@ -45,14 +45,14 @@ final class TrainingLoop {
     private final PhaseClock clock;
     private final long maxSteps;
     private final IntConsumer beforeUnit = this::beforeUnit;
-    private volatile long step;
+    private volatile Progress done;
 
     /// What a step has to say of all ranks together.
     private record Totals(double lossSum, double gradNorm) {}
 
     TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, ShardBuffers state, GradientShards gradients, RoundInterpreter interpreter,
             AdamWOptimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Checkpoints checkpoints, CoordinatorLink link,
-            MetricsFile metrics, StepAccounting accounting, PhaseClock clock) {
+            MetricsFile metrics, StepAccounting accounting, PhaseClock clock, Progress from) {
         this.settings = settings;
         this.plan = plan;
         this.group = group;
@@ -63,18 +63,19 @@ final class TrainingLoop {
         this.gradientNorm = gradientNorm;
         this.data = data;
         this.order = new SampleOrder(settings.spec().getSeed(), data.size());
-        this.maxSteps = settings.maxSteps(data.size());
+        this.maxSteps = settings.maxSteps(data.size(), from);
         this.schedule = settings.schedule(maxSteps);
         this.checkpoints = checkpoints;
         this.link = link;
         this.metrics = metrics;
         this.accounting = accounting;
         this.clock = clock;
+        this.done = from;
     }
 
     /// Steps done so far; safe to read from any thread.
     long step() {
-        return step;
+        return done.steps();
     }
 
     long maxSteps() {
@@ -82,31 +83,33 @@ final class TrainingLoop {
     }
 
     /// Returns when the last step's checkpoint is committed, and read back.
-    void run(long stepsDone) throws InterruptedException {
-        for (step = stepsDone; step < maxSteps;) {
-            group.enterStep(step + 1);
-            oneStep(step);
+    void run() throws InterruptedException {
+        boolean hasSteps = step() < maxSteps;
+        while (step() < maxSteps) {
+            group.enterStep(step() + 1);
+            oneStep(done);
         }
-        if (step > stepsDone && settings.saves()) { saveLast(); }
+        if (hasSteps && settings.saves()) { saveLast(); }
     }
 
-    private void oneStep(long stepsDone) {
+    private void oneStep(Progress before) {
+        long step = before.steps() + 1;
         long startNs = System.nanoTime();
         clock.begin();
-        Totals totals = accumulateGradients(stepsDone);
+        Totals totals = accumulateGradients(before.samples());
         double loss = totals.lossSum / settings.predictedTokensPerStep();
-        requireFinite(stepsDone + 1, loss, totals.gradNorm);
-        double learningRate = schedule.at(stepsDone);
+        requireFinite(step, loss, totals.gradNorm);
+        double learningRate = schedule.at(before.steps());
         double clip = GradientNorm.clipCoefficient(totals.gradNorm, settings.spec().getMaxGradNorm());
         clock.enter(Phase.OPTIMIZER);
-        optimizer.update(state, gradients, stepsDone + 1, learningRate, clip, beforeUnit);
-        step = stepsDone + 1;
+        optimizer.update(state, gradients, step, learningRate, clip, beforeUnit);
+        done = before.next(settings.samplesPerStep());
         if (settings.saveDueAfter(step) && step < maxSteps) {
             clock.enter(Phase.CHECKPOINT);
             checkpoints.save(state, trainingState());
         }
         clock.end();
-        if (metrics != null) { report(step, loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
+        if (metrics != null) { report(done, loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
     }
 
     private void beforeUnit(int unit) {
@@ -117,12 +120,12 @@ final class TrainingLoop {
     }
 
     /// Rank r computes micro-batches r, r + N, r + 2N ...: together with the reduce-scatter's rank order that is 0, 1, 2 ... M - 1.
-    private Totals accumulateGradients(long stepsDone) {
+    private Totals accumulateGradients(long samplesDone) {
         var loss = new ExactSum();
         for (int round = 0; round < settings.rounds(); round++) {
-            int microbatch = round * group.worldSize() + group.rank();
+            long microbatch = (long) round * group.worldSize() + group.rank();
             clock.enter(Phase.DATA);
-            Batches.fill(data, order, stepsDone, microbatch, settings.microbatches(), settings.batch(), interpreter.ids(), interpreter.labels());
+            Batches.fill(data, order, samplesDone + microbatch * settings.batch(), settings.batch(), interpreter.ids(), interpreter.labels());
             loss.add(interpreter.run(1.0 / settings.predictedTokensPerStep(), round == 0));
         }
         interpreter.end();
@@ -149,15 +152,15 @@ final class TrainingLoop {
                 + "--max_grad_norm and resume with --resume_from_checkpoint True").formatted(step, loss, gradNorm));
     }
 
-    private void report(long step, double loss, double gradNorm, double learningRate, double seconds) {
-        StepMetrics m = accounting.metrics(step, loss, gradNorm, learningRate, seconds);
+    private void report(Progress done, double loss, double gradNorm, double learningRate, double seconds) {
+        StepMetrics m = accounting.metrics(done, loss, gradNorm, learningRate, seconds);
         metrics.append(m);
         link.send(RankEvent.newBuilder().setStepCompleted(StepCompleted.newBuilder().setMetrics(m)));
     }
 
     private TrainingState trainingState() {
-        return TrainingState.newBuilder().setStep(step).setSamplesSeen(step * settings.samplesPerStep())
-                .setTokensSeen(step * settings.tokensPerStep()).setMicrobatchesPerStep(settings.microbatches())
+        return TrainingState.newBuilder().setStep(done.steps()).setSamplesSeen(done.samples())
+                .setTokensSeen(done.samples() * settings.length()).setMicrobatchesPerStep(settings.microbatches())
                 .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest()).build();
     }
 
@@ -167,7 +170,7 @@ final class TrainingLoop {
         checkpoints.save(state, trainingState());
         String failure = checkpoints.awaitDecision(decisionTimeoutMs());
         if (failure == null) { failure = checkpoints.awaitVerified(decisionTimeoutMs()); }
-        if (failure != null) { throw new WorldException("storage", "the last checkpoint, of step %d, was not saved: %s".formatted(step, failure)); }
+        if (failure != null) { throw new WorldException("storage", "the last checkpoint, of step %d, was not saved: %s".formatted(step(), failure)); }
     }
 
     private long decisionTimeoutMs() {

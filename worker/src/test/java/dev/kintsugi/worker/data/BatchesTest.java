@@ -51,7 +51,7 @@ class BatchesTest {
             for (int m = 0; m < microbatches; m++) {
                 Tensor ids = tensor(B * T);
                 Tensor labels = tensor(B * T);
-                Batches.fill(NUMBERED, order, step, m, microbatches, B, ids, labels);
+                Batches.fill(NUMBERED, order, (step * microbatches + m) * B, B, ids, labels);
                 for (int b = 0; b < B; b++) {
                     int first = 100 * (int) order.blockIndex((step * microbatches + m) * B + b);
                     int[] sample = IntStream.range(first, first + T).toArray();
@@ -67,10 +67,10 @@ class BatchesTest {
     @Test
     void shouldRefuseTensorsOfAnotherSize() {
         SampleOrder order = new SampleOrder(3, NUMBERED.size());
-        assertThatThrownBy(() -> Batches.fill(NUMBERED, order, 0, 0, 1, 2, tensor(T), tensor(2 * T)))
+        assertThatThrownBy(() -> Batches.fill(NUMBERED, order, 0, 2, tensor(T), tensor(2 * T)))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("ids");
-        assertThatThrownBy(() -> Batches.fill(NUMBERED, order, 0, 1, 1, 1, tensor(T), tensor(T)))
-                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("microbatch=1");
+        assertThatThrownBy(() -> Batches.fill(NUMBERED, order, -1, 1, tensor(T), tensor(T)))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("first=-1");
     }
 
     private static Tensor tensor(int numel) {
