@@ -40,10 +40,10 @@ class CheckpointStorageFaultIT {
         undisturbedWeights = TinyJob.weights(output);
     }
 
-    /// A run of all steps, with checkpoints of steps 4, 8, 12 and 16, of which the last is gone: something is left to do.
+    /// The undisturbed run's directory, with checkpoints of steps 4, 8, 12 and 16, of which the last is gone: something is left to do.
     private Path finishedRun(String name) throws Exception {
         Path output = dir.resolve(name);
-        Cli.run(dir, job.train(output, STEPS, "--local", "2")).ok();
+        copyTree(dir.resolve("undisturbed"), output);
         deleteTree(checkpoint(output, 16));
         return output;
     }
@@ -122,9 +122,10 @@ class CheckpointStorageFaultIT {
         assumeTrue(succeeds("truncate", "-s", "200M", image.toString()) && succeeds("mkfs.ext4", "-q", image.toString())
                 && succeeds("mount", "-o", "loop", image.toString(), disk.toString()), "cannot mount");
         boolean frozen = false;
+        Process training = null;
         try {
             Path output = dir.resolve("stalled");
-            Process training = Cli.start(dir, dir.resolve("stalled.out"), dir.resolve("stalled.err"),
+            training = Cli.start(dir, dir.resolve("stalled.out"), dir.resolve("stalled.err"),
                     job.train(output, FULL_GRID ? 3000 : 200, "--local", "2", "--checkpoint_dir", disk.resolve("checkpoints").toString(),
                             "--save_total_limit", "2"));
             await("some checkpoints", 90, () -> TinyJob.metricsLines(output) >= 10);
@@ -135,12 +136,13 @@ class CheckpointStorageFaultIT {
             assertThat(TinyJob.metricsLines(output)).as("steps while storage stood still").isGreaterThan(steps + 8);
             assertThat(training.isAlive()).as(said("stalled")).isTrue();
             frozen = !succeeds("fsfreeze", "-u", disk.toString());
-            assertThat(training.waitFor(180, TimeUnit.SECONDS)).isTrue();
+            assertThat(training.waitFor(FULL_GRID ? 600 : 180, TimeUnit.SECONDS)).isTrue();
             assertThat(training.exitValue()).as(said("stalled")).isZero();
             assertThat(said("stalled")).contains("is not over");
             Cli.run(dir, "checkpoint", "verify", disk.resolve("checkpoints").toString()).ok();
         } finally {
             if (frozen) { succeeds("fsfreeze", "-u", disk.toString()); }
+            if (training != null) { Cli.killAll(training); }        // a file system in use cannot be unmounted
             succeeds("umount", disk.toString());
         }
     }
@@ -191,6 +193,12 @@ class CheckpointStorageFaultIT {
             int old = file.read();
             file.seek(at);
             file.write(old ^ 1 << random.nextInt(8));
+        }
+    }
+
+    private static void copyTree(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path p : files.toList()) { Files.copy(p, to.resolve(from.relativize(p).toString())); }
         }
     }
 
