@@ -66,8 +66,8 @@ public final class RoundInterpreter {
     /// @param dtype of values and of gathered weights
     /// @param checkpointing what blocks keep for backward; changes no bit
     public RoundInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, List<MemorySegment> shards,
-            GradientShards gradients, Llama model, Kernels kernels, StepArena arena, long batch, long length, DType dtype, ActivationCheckpointing checkpointing,
-            PhaseClock clock) {
+            GradientShards gradients, Llama model, Kernels kernels, StepArena arena, long batch, long length, DType dtype,
+            ActivationCheckpointing checkpointing, PhaseClock clock) {
         this.plan = plan;
         this.program = StepProgram.of(plan);
         this.group = group;
