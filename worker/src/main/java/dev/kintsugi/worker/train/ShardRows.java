@@ -27,6 +27,11 @@ final class ShardRows {
         this.held = held;
     }
 
+    /// How many of some rows are in the cache together.
+    static long rowsAtOnce(long rowNumel, long rows) {
+        return Math.clamp(CHUNK_BYTES / (rowNumel * Float.BYTES), 1, rows);
+    }
+
     /// Where rows belong that this rank holds.
     ///
     /// @param parameter index in the unit
@@ -41,7 +46,7 @@ final class ShardRows {
     /// @param raw elements of `type`
     void put(int parameter, long firstRow, long rows, ElementType type, MemorySegment raw) {
         long numel = places.get(parameter).rowNumel();
-        long some = Math.clamp(CHUNK_BYTES / (numel * Float.BYTES), 1, rows);
+        long some = rowsAtOnce(numel, rows);
         for (long row = 0; row < rows; row += some) {
             long count = Math.min(some, rows - row);
             converter.convert(type, raw.asSlice(row * numel * type.bytes(), count * numel * type.bytes()), place(parameter, firstRow + row, count));

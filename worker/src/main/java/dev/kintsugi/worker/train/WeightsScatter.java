@@ -100,9 +100,14 @@ final class WeightsScatter {
         piece.forEach(shard, (parameter, firstRow, count, offset) -> {
             ParameterSpec p = unit.parameters().get(parameter).spec();
             ElementType type = types.get(p.name());
-            MemorySegment raw = part.asSlice(offset, count * p.rowNumel() * type.bytes());
-            arrived.addRows(p, firstRow, count, raw);
-            rows.put(parameter, firstRow, count, type, raw);
+            long rowBytes = p.rowNumel() * type.bytes();
+            long some = ShardRows.rowsAtOnce(p.rowNumel(), count);
+            for (long row = 0; row < count; row += some) {
+                long n = Math.min(some, count - row);
+                MemorySegment raw = part.asSlice(offset + row * rowBytes, n * rowBytes);
+                arrived.addRows(p, firstRow + row, n, raw);
+                rows.put(parameter, firstRow + row, n, type, raw);
+            }
         });
     }
 
