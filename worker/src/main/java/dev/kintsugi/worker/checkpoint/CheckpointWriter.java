@@ -8,12 +8,14 @@ import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.storage.Storage;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.storage.Storages;
+import dev.kintsugi.worker.memory.HostMemory;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 
 /// Saves one rank's shard while training goes on. One for the life of a rank; every method is the training thread's, but where it says otherwise.
 ///
@@ -25,6 +27,7 @@ public final class CheckpointWriter implements AutoCloseable {
     private final ShardPlan plan;
     private final int rank;
     private final boolean checkSpace;
+    private final LongSupplier spareBytes;
     private final StatePieces pieces;
     private final ExecutorService background;   // for what follows a save: reading back, removing
     private SnapshotPool pool;
@@ -34,17 +37,19 @@ public final class CheckpointWriter implements AutoCloseable {
     /// @param checkpointDir where `step-...` directories go
     /// @param checkSpace whether a save is given up when free space is too little for it
     public CheckpointWriter(StoragePath checkpointDir, ShardPlan plan, int rank, boolean checkSpace) {
-        this(Storages.of(checkpointDir), checkpointDir, plan, rank, checkSpace, SnapshotPool.of(plan.shardNumel(rank)));
+        this(Storages.of(checkpointDir), checkpointDir, plan, rank, checkSpace, SnapshotPool.of(plan.shardNumel(rank)), HostMemory::spareBytes);
     }
 
     /// @param pool what the first save may take
-    CheckpointWriter(Storage storage, StoragePath checkpointDir, ShardPlan plan, int rank, boolean checkSpace, SnapshotPool pool) {
+    /// @param spareBytes what the host can give
+    CheckpointWriter(Storage storage, StoragePath checkpointDir, ShardPlan plan, int rank, boolean checkSpace, SnapshotPool pool, LongSupplier spareBytes) {
         this.storage = storage;
         this.checkpointDir = checkpointDir;
         this.plan = plan;
         this.rank = rank;
         this.checkSpace = checkSpace;
         this.pool = pool;
+        this.spareBytes = spareBytes;
         this.background = Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("checkpoint-after-" + rank).factory());
         this.pieces = StatePieces.of(plan, rank, Math.max(1, pool.pieceBytes()));
     }
@@ -77,7 +82,7 @@ public final class CheckpointWriter implements AutoCloseable {
         if (last != null && last.poolExhausted()) { pool = pool.doubled(); }
         allocatedBytes = allocatedBytes();
         var files = new ShardFileWriter(storage, dir(training.getStep()), plan, rank, checkSpace);
-        last = new ShardSave(training, files, pieces, state, pool, onVote);
+        last = new ShardSave(training, files, pieces, state, pool, spareBytes, onVote);
         last.start();
         return true;
     }

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,12 +33,12 @@ final class ShardSave {
     private volatile boolean done;
     private volatile List<ShardFile> written = List.of();
 
-    ShardSave(TrainingState training, ShardFileWriter files, StatePieces pieces, ShardBuffers state, SnapshotPool pool,
+    ShardSave(TrainingState training, ShardFileWriter files, StatePieces pieces, ShardBuffers state, SnapshotPool pool, LongSupplier spareBytes,
             Consumer<CheckpointVote> onVote) {
         this.training = training;
         this.files = files;
         this.pieces = pieces;
-        this.snapshot = new Snapshot(pieces, state, pool);
+        this.snapshot = new Snapshot(pieces, state, pool, spareBytes);
         this.onVote = onVote;
         this.taking = Thread.ofPlatform().daemon().name("checkpoint-taker-" + files.rank()).unstarted(this::take);
         this.writing = Thread.ofPlatform().daemon().name("checkpoint-writer-" + files.rank()).unstarted(this::write);
@@ -56,8 +57,10 @@ final class ShardSave {
     void beforeUpdate(int unit) {
         if (snapshot.preserve(unit)) { return; }
         poolExhausted = true;
-        voteFailure("storage took %s of %s during a step; the next save may keep twice as much in memory"
-                .formatted(Gigabytes.of(writtenBytes), Gigabytes.of(pieces.bytes())));
+        voteFailure("storage took %s of %s during a step; %s".formatted(Gigabytes.of(writtenBytes), Gigabytes.of(pieces.bytes()), snapshot.isShortOfMemory()
+                ? "this host has no memory left to keep more than %s of the rest: use more hosts, fewer ranks on each, or quicker storage"
+                        .formatted(Gigabytes.of(snapshot.allocatedBytes()))
+                : "the next save may keep twice as much in memory"));
     }
 
     /// Whether it was given up because the pool had no slot left.

@@ -6,6 +6,7 @@ import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
 
 /// The state of a step boundary, while training changes it: copied piece by piece, each before the optimizer touches it.
 ///
@@ -30,10 +31,10 @@ final class Snapshot implements AutoCloseable {
     private volatile boolean abandoned;
     private int next;                           // of the taking thread
 
-    Snapshot(StatePieces pieces, ShardBuffers state, SnapshotPool size) {
+    Snapshot(StatePieces pieces, ShardBuffers state, SnapshotPool size, LongSupplier spareBytes) {
         this.pieces = pieces;
         this.state = state;
-        this.pool = new PiecePool(size);
+        this.pool = new PiecePool(size, spareBytes);
         this.stages = new AtomicIntegerArray(pieces.count());
         this.slots = new MemorySegment[pieces.count()];
     }
@@ -117,6 +118,11 @@ final class Snapshot implements AutoCloseable {
     void written(Piece piece) {
         pool.giveBack(slots[piece.index()]);
         slots[piece.index()] = null;
+    }
+
+    /// See [PiecePool#isShortOfMemory].
+    boolean isShortOfMemory() {
+        return pool.isShortOfMemory();
     }
 
     /// Nobody wants it any more: threads that work on it end soon.

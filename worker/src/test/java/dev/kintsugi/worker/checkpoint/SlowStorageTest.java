@@ -34,6 +34,7 @@ class SlowStorageTest {
     private final ShardPlan plan = model.plan(1);
     private final ShardBuffers state = model.filled(plan, 0);
     private final BlockingQueue<CheckpointVote> votes = new LinkedBlockingQueue<>();
+    private volatile long hostSpareBytes = Long.MAX_VALUE;
     private TestStorage storage;
     private CheckpointWriter writer;
 
@@ -49,7 +50,7 @@ class SlowStorageTest {
 
     private CheckpointWriter writer(long slots) {
         return new CheckpointWriter(storage, checkpoints(), plan, 0, true,
-                new SnapshotPool(SnapshotPool.pieces(plan.shardNumel(0), PIECE_BYTES), PIECE_BYTES, slots));
+                new SnapshotPool(SnapshotPool.pieces(plan.shardNumel(0), PIECE_BYTES), PIECE_BYTES, slots), () -> hostSpareBytes);
     }
 
     @AfterEach
@@ -66,6 +67,25 @@ class SlowStorageTest {
         for (int step = 0; step < 3; step++) { update(); }
         assertThat(votes).isEmpty();
         storage.goOn();
+        CheckpointVote vote = vote();
+        assertThat(vote.getFailure()).isEmpty();
+        assertRestorable(7, vote, model.filled(plan, 0));
+    }
+
+    @Test
+    void shouldTakeNoMoreThanTheHostHasToSpareAndSayThatItWasTheHost() throws Exception {
+        hostSpareBytes = PIECE_BYTES - 1;
+        storage.standStill();
+        save(7);
+        update();
+        assertThat(vote().getFailure()).contains("this host has no memory left to keep more than").contains("use more hosts");
+        assertThat(writer.allocatedBytes()).isEqualTo(2 * PIECE_BYTES);
+    }
+
+    @Test
+    void shouldSaveThroughTwoSlotsWhenTheHostHasNothingToSpareAndNoStepComes() throws Exception {
+        hostSpareBytes = 0;
+        save(7);
         CheckpointVote vote = vote();
         assertThat(vote.getFailure()).isEmpty();
         assertRestorable(7, vote, model.filled(plan, 0));
@@ -122,7 +142,7 @@ class SlowStorageTest {
         assertThat(vote().getFailure()).isEqualTo("%s/step-00000007: 1.9 MB are to be written and 1.5 MB are free; free space or permit writing there",
                 checkpoints());
         assertThat(files()).isEmpty();
-        try (var bold = new CheckpointWriter(storage, checkpoints(), plan, 0, false, SnapshotPool.of(plan.shardNumel(0)))) {
+        try (var bold = new CheckpointWriter(storage, checkpoints(), plan, 0, false, SnapshotPool.of(plan.shardNumel(0)), () -> hostSpareBytes)) {
             bold.save(state, SavedModel.training(8), votes::add);
             assertThat(vote().getFailure()).isEmpty();
         }

@@ -49,7 +49,7 @@ class SnapshotPropertyTest {
         int updates = 0;
         int holding = 0;
         var written = new ByteArrayOutputStream();
-        try (var snapshot = new Snapshot(pieces, state, size)) {
+        try (var snapshot = new Snapshot(pieces, state, size, () -> Long.MAX_VALUE)) {
             for (int next = 0, unit = 0; next < pieces.count();) {
                 int choice = random.nextInt(8 + trainingWeight);
                 if (choice < 4) {
@@ -128,7 +128,7 @@ class SnapshotPropertyTest {
         for (int round = 0; round < 20; round++) {
             byte[] expected = bytes(state);
             var written = new ByteArrayOutputStream();
-            try (var snapshot = new Snapshot(pieces, state, new SnapshotPool(pieces.count(), 16 << 10, pieces.count() + 1))) {
+            try (var snapshot = new Snapshot(pieces, state, new SnapshotPool(pieces.count(), 16 << 10, pieces.count() + 1), () -> Long.MAX_VALUE)) {
                 var failure = new AtomicReference<Throwable>();
                 Thread taking = start(() -> take(snapshot), failure);
                 Thread writing = start(() -> write(snapshot, pieces, written), failure);
