@@ -79,7 +79,7 @@ class SlowStorageTest {
         save(7);
         update();
         assertThat(vote().getFailure()).contains("this host has no memory left to keep more than").contains("use more hosts");
-        assertThat(writer.allocatedBytes()).isEqualTo(2 * PIECE_BYTES);
+        assertThat(writer.allocatedBytes()).isLessThanOrEqualTo(2 * PIECE_BYTES);
     }
 
     @Test
