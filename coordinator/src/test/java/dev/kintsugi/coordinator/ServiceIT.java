@@ -101,10 +101,12 @@ class ServiceIT {
         cluster.jobs.cancelJob(CancelJobRequest.newBuilder().setJobId(first.getJobId()).build());
         assertThat(refusal(() -> cluster.submit(cluster.spec(4))).getStatus().getDescription())
                 .contains("already holds checkpoints up to step 3");
-        assertThat(refusal(() -> cluster.submit(cluster.spec(4).setMicrobatchesPerStep(8).setResumeFromCheckpoint("True"))).getStatus()
-                .getDescription()).contains("pass --microbatches_per_step 4");
         assertThat(refusal(() -> cluster.submit(cluster.spec(3).setResumeFromCheckpoint("latest"))).getStatus().getDescription())
                 .contains("--microbatches_per_step=4 is not a multiple of --world_size=3");
+        Job larger = cluster.submit(cluster.spec(4).setMicrobatchesPerStep(8).setResumeFromCheckpoint("True"));
+        assertThat(larger.getSpec().getGradientAccumulationSteps()).isEqualTo(2);
+        assertThat(host.awaitStart().getJobId()).isEqualTo(larger.getJobId());
+        cluster.jobs.cancelJob(CancelJobRequest.newBuilder().setJobId(larger.getJobId()).build());
         Job second = cluster.submit(cluster.spec(4).setResumeFromCheckpoint("True"));
         assertThat(second.getSpec().getGradientAccumulationSteps()).isEqualTo(1);
         StartRanks start = host.awaitStart();

@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -43,48 +44,43 @@ final class PageCache {
     /// A file whose pages are asked for. Where nothing can be asked, or the file is not there, asking does nothing.
     record File(int fd) implements AutoCloseable {
         static File open(Path path) {
-            if (OPEN.isEmpty() || ADVISE.isEmpty() || SYNC_RANGE.isEmpty() || CLOSE.isEmpty()) { return new File(NO_FILE); }
+            if (OPEN.isEmpty() || CLOSE.isEmpty()) { return new File(NO_FILE); }
             try (Arena call = Arena.ofConfined()) {
-                return new File((int) OPEN.get().invokeExact(call.allocateFrom(path.toString()), O_RDONLY | O_CLOEXEC));
-            } catch (Throwable e) {
-                throw unexpected(e);
+                MemorySegment name = call.allocateFrom(path.toString());
+                return new File(ask(() -> (int) OPEN.get().invokeExact(name, O_RDONLY | O_CLOEXEC)));
             }
         }
 
         /// Those that have reached the medium.
         void drop() {
-            if (fd < 0) { return; }
-            try {
-                int _ = (int) ADVISE.get().invokeExact(fd, 0L, 0L, POSIX_FADV_DONTNEED);
-            } catch (Throwable e) {
-                throw unexpected(e);
-            }
+            if (fd >= 0 && ADVISE.isPresent()) { int _ = ask(() -> (int) ADVISE.get().invokeExact(fd, 0L, 0L, POSIX_FADV_DONTNEED)); }
         }
 
         /// Begins to write changed pages to the medium, and does not wait for it.
         ///
         /// @see <a href="https://www.man7.org/linux/man-pages/man2/sync_file_range.2.html">sync_file_range(2)</a>
         void startWriting(long offset, long bytes) {
-            if (fd < 0) { return; }
-            try {
-                int _ = (int) SYNC_RANGE.get().invokeExact(fd, offset, bytes, SYNC_FILE_RANGE_WRITE);
-            } catch (Throwable e) {
-                throw unexpected(e);
-            }
+            if (fd >= 0 && SYNC_RANGE.isPresent()) { int _ = ask(() -> (int) SYNC_RANGE.get().invokeExact(fd, offset, bytes, SYNC_FILE_RANGE_WRITE)); }
         }
 
         @Override
         public void close() {
-            if (fd < 0) { return; }
-            try {
-                int _ = (int) CLOSE.get().invokeExact(fd);
-            } catch (Throwable e) {
-                throw unexpected(e);
-            }
+            if (fd >= 0) { int _ = ask(() -> (int) CLOSE.get().invokeExact(fd)); }
         }
     }
 
-    private static AssertionError unexpected(Throwable e) {
-        return new AssertionError("a call of the C library threw", e);
+    /// Calls of handles are declared to throw anything.
+    private interface Call {
+        int run() throws Throwable;
+    }
+
+    private static int ask(Call call) {
+        try {
+            return call.run();
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError("functions of the C library throw nothing", e);
+        }
     }
 }

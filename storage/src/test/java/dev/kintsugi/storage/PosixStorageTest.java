@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -40,6 +42,19 @@ class PosixStorageTest extends StorageContract {
         }
         assertThat(names("model")).containsExactly("shard");
         assertThat(storage().readAll(root().resolve("model/shard"))).asString().isEqualTo("whole");
+    }
+
+    /// More than goes to the medium before the sync, in parts that fit nothing.
+    @Test
+    void shouldReadBackFromTheMediumWhatWasWrittenInUnevenParts() throws IOException {
+        byte[] content = new byte[(20 << 20) + 12_345];
+        new Random(1).nextBytes(content);
+        try (WritableFile out = storage().create(root().resolve("large"))) {
+            for (int at = 0; at < content.length; at += 777_777) { out.write(ByteBuffer.wrap(content, at, Math.min(777_777, content.length - at))); }
+            out.commit();
+        }
+        try (ReadableFile in = storage().open(root().resolve("large"))) { in.forget(); }
+        assertThat(storage().readAll(root().resolve("large"))).isEqualTo(content);
     }
 
     @Test

@@ -42,23 +42,6 @@ public final class ActivationEstimate {
         this.attentionScratch = statistic(attentionScratch);
     }
 
-    /// The arena's high-water mark of a training step.
-    ///
-    /// @param dtype of values
-    /// @param threads that the kernels compute with
-    public static long stepArenaBytes(LlamaConfig c, long B, long T, DType dtype, ActivationCheckpointing checkpointing, int threads) {
-        long scratch = ScratchSizes.attentionNumel(threads, B, T, T, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
-        return stepArenaBytesWithScratch(c, B, T, dtype, checkpointing, scratch);
-    }
-
-    /// For kernels that want another amount of scratch, such as none.
-    ///
-    /// @param attentionScratch elements
-    public static long stepArenaBytesWithScratch(LlamaConfig c, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
-            long attentionScratch) {
-        return new ActivationEstimate(c, B, T, dtype, attentionScratch).total(checkpointing);
-    }
-
     /// Enough for a forward pass without gradients of one sequence whose last T of S positions are new: ids, labels, one tensor
     /// for the residual stream, then one block at a time, then logits of `logitRows` rows at a time.
     static long forwardArenaBytes(LlamaConfig c, long T, long S, DType dtype, long logitRows) {
@@ -68,6 +51,7 @@ public final class ActivationEstimate {
         return 2 * statistic(T) + e.stream() + Math.max(e.forwardPeak(false), head);
     }
 
+    /// The arena's high-water mark of a training step.
     long total(ActivationCheckpointing checkpointing) {
         boolean full = checkpointing == ActivationCheckpointing.FULL;
         boolean norms = checkpointing == ActivationCheckpointing.NONE;

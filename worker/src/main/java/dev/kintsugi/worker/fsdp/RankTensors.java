@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToLongFunction;
 
-/// Owns what one rank keeps for the life of a job: its shards of the master weights, of both moments, all f32. They start at zero.
+/// Owns what one rank keeps for the life of a job: its shards of the master weights and of both moments, all f32. They start at zero.
 public final class RankTensors implements AutoCloseable {
     private static final long ALIGNMENT = 64;
 

@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.LlamaModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
-import dev.kintsugi.sharding.estimate.ActivationEstimate;
+import dev.kintsugi.sharding.estimate.StepMemory;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.MetaKernels;
@@ -57,16 +60,21 @@ class ActivationEstimatePropertyTest {
             try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.meta()) {
                 var model = new MicroBatch(config, new MetaKernels(), DType.BF16, 2048, jobArena);
                 model.run(stepArena, null, 2, 2048, 1, checkpointing);
-                assertThat(stepArena.highWaterBytes()).isEqualTo(ActivationEstimate.stepArenaBytes(config, 2, 2048, DType.BF16, checkpointing, 1));
+                assertThat(stepArena.highWaterBytes()).isEqualTo(StepMemory.of(plan(config), 0, 2, 2048, DType.BF16, checkpointing, 1, 1)
+                        .activationBytes());
             }
         }
+    }
+
+    private static ShardPlan plan(LlamaConfig config) {
+        return ShardPlanner.plan(LlamaModelSpec.of(config), 1);
     }
 
     /// Returns the first block's gradients, after holding the arena to the estimate.
     private static byte[] run(LlamaConfig config, Kernels kernels, long seed, int[] ids, int B, int T, DType dtype,
             ActivationCheckpointing checkpointing) {
         long scratch = kernels.attentionScratchNumel(B, T, T, config.numAttentionHeads(), config.numKeyValueHeads(), config.headDim());
-        long bytes = ActivationEstimate.stepArenaBytesWithScratch(config, B, T, dtype, checkpointing, scratch);
+        long bytes = StepMemory.ofScratch(plan(config), 0, B, T, dtype, checkpointing, scratch, 1).activationBytes();
         try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.ofBytes(bytes)) {
             var model = new MicroBatch(config, kernels, dtype, T, jobArena);
             model.initialise(seed);
