@@ -3,9 +3,8 @@ package dev.kintsugi.coordinator.job;
 import static dev.kintsugi.coordinator.job.InvalidJobException.require;
 
 import dev.kintsugi.proto.v1.JobSpec;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.storage.StoragePath;
 import java.io.IOException;
@@ -35,8 +34,8 @@ public final class JobAdmission {
         var output = new OutputDirectory(given.getOutputDir());
         Path configFile = configFile(given);
         String json = SharedPath.readText(configFlag(given), configFile);
-        LlamaConfig config = parse(json, configFile);
-        ModelSpec model = LlamaModelSpec.of(config);
+        ModelConfig config = parse(json, configFile);
+        ModelSpec model = ModelSpec.of(config);
         checkTokenizer(given);
         DatasetPath.check(given.getDatasetName());
         CheckpointPlace place = CheckpointPlace.of(given, output);
@@ -71,9 +70,9 @@ public final class JobAdmission {
         }
     }
 
-    private static LlamaConfig parse(String json, Path file) {
+    private static ModelConfig parse(String json, Path file) {
         try {
-            return LlamaConfigParser.parse(json, file.toString());
+            return ModelConfigParser.parse(json, file.toString());
         } catch (IllegalArgumentException e) {
             throw new InvalidJobException(e.getMessage());
         }

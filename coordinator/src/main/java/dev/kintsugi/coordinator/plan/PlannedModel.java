@@ -1,7 +1,7 @@
 package dev.kintsugi.coordinator.plan;
 
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
 import dev.kintsugi.sharding.plan.ShardPlanner;
@@ -13,7 +13,7 @@ import dev.kintsugi.sharding.plan.Sharding;
 public record PlannedModel(ShardPlan plan, dev.kintsugi.proto.v1.ShardPlan message, String modelConfigJson) {
     /// @throws IllegalArgumentException if the config is not one that this version trains
     public static PlannedModel of(String modelConfigJson, Sharding sharding) {
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(LlamaConfigParser.parse(modelConfigJson, "config.json")), sharding);
+        ShardPlan plan = ShardPlanner.plan(ModelSpec.of(ModelConfigParser.parse(modelConfigJson, "config.json")), sharding);
         return new PlannedModel(plan, ShardPlanCodec.toProto(plan, modelConfigJson), modelConfigJson);
     }
 }

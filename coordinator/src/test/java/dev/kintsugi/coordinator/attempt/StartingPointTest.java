@@ -10,8 +10,8 @@ import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.ResumePoint;
 import dev.kintsugi.proto.v1.ShardFile;
 import dev.kintsugi.proto.v1.TrainingState;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifests;
 import dev.kintsugi.sharding.plan.ShardPlan;
@@ -30,7 +30,7 @@ class StartingPointTest {
     private static final String CONFIG = """
             {"model_type": "llama", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1,
              "num_attention_heads": 2, "vocab_size": 33, "max_position_embeddings": 64}""";
-    private static final ShardPlan PLAN = ShardPlanner.plan(LlamaModelSpec.of(LlamaConfigParser.parse(CONFIG, "config.json")), 1);
+    private static final ShardPlan PLAN = ShardPlanner.plan(ModelSpec.of(ModelConfigParser.parse(CONFIG, "config.json")), 1);
 
     @TempDir
     Path root;

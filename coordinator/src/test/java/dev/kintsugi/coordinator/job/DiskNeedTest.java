@@ -5,8 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kintsugi.proto.v1.JobSpec;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.storage.StoragePath;
 import java.util.OptionalLong;
@@ -15,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class DiskNeedTest {
-    private static final ModelSpec MODEL = LlamaModelSpec.of(LlamaConfigParser.parse("""
+    private static final ModelSpec MODEL = ModelSpec.of(ModelConfigParser.parse("""
             {"model_type": "llama", "hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 4,
              "num_attention_heads": 8, "vocab_size": 32000, "max_position_embeddings": 64}""", "config.json"));
 

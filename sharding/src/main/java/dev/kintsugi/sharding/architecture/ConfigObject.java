@@ -42,6 +42,11 @@ final class ConfigObject {
         return node.hasNonNull(field);
     }
 
+    /// Whether the field is there and says null, as some fields do for "as usual".
+    boolean isNull(String field) {
+        return node.has(field) && node.get(field).isNull();
+    }
+
     int positiveInt(String field) {
         if (!has(field)) { throw error("field %s is missing; it must be a whole number >= 1".formatted(field)); }
         JsonNode value = node.get(field);
@@ -72,6 +77,11 @@ final class ConfigObject {
         if (!has(field)) { return otherwise; }
         if (!node.get(field).isNumber()) { throw wrong(field, "a number"); }
         return node.get(field).doubleValue();
+    }
+
+    /// @throws IllegalArgumentException if the field asks for dropout
+    void refuseDropout(String field) {
+        if (number(field, 0) != 0) { throw wrong(field, "0: dropout is not supported"); }
     }
 
     boolean flag(String field, boolean otherwise) {

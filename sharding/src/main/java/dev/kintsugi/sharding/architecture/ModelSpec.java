@@ -5,9 +5,15 @@ import java.util.List;
 /// A meta-initialised model: names, shapes and init rules of all parameters, grouped into units; no data.
 ///
 /// @param config the architecture's own settings
-public record ModelSpec(LlamaConfig config, List<UnitSpec> units) {
+public record ModelSpec(ModelConfig config, List<UnitSpec> units) {
     public ModelSpec {
         units = List.copyOf(units);
+    }
+
+    public static ModelSpec of(ModelConfig config) {
+        return switch (config) {
+            case LlamaConfig llama -> new ModelSpec(config, LlamaModelSpec.units(llama));
+        };
     }
 
     public List<ParameterSpec> parameters() {

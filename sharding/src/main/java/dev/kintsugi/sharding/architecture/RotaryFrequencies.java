@@ -4,11 +4,11 @@ package dev.kintsugi.sharding.architecture;
 public final class RotaryFrequencies {
     private RotaryFrequencies() {}
 
-    /// `headDim / 2` frequencies in radians a position: `theta^(-2i / headDim)`, then stretched.
-    public static double[] of(LlamaConfig config) {
-        var frequencies = new double[config.headDim() / 2];
+    /// `rotaryDim / 2` frequencies in radians a position: `theta^(-2i / rotaryDim)`, then stretched.
+    public static double[] of(ModelConfig config) {
+        var frequencies = new double[config.rotaryDim() / 2];
         for (int i = 0; i < frequencies.length; i++) {
-            double frequency = Math.pow(config.ropeTheta(), -2.0 * i / config.headDim());
+            double frequency = Math.pow(config.ropeTheta(), -2.0 * i / config.rotaryDim());
             frequencies[i] = switch (config.ropeScaling()) {
                 case RopeScaling.None _ -> frequency;
                 case RopeScaling.Linear(double factor) -> frequency / factor;

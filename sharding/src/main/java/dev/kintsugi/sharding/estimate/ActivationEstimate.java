@@ -1,7 +1,9 @@
 package dev.kintsugi.sharding.estimate;
 
+import static dev.kintsugi.sharding.estimate.TensorBytes.statistic;
+
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 
 /// Bytes of the step arena for one micro-batch of B sequences of T tokens: not an upper bound but the number itself, since the arena
@@ -16,47 +18,37 @@ import dev.kintsugi.sharding.program.ActivationCheckpointing;
 /// Values are of the compute dtype; statistics and kernel scratch f32, ids and labels i32. Each tensor is rounded up to 64 bytes, as the
 /// arena does.
 public final class ActivationEstimate {
-    private static final long ALIGNMENT = 64;
-
+    private final TensorBytes bytes;
     private final long N;
     private final long C;
-    private final long queries;
-    private final long keyValues;
-    private final long F;
     private final long V;
     private final long blocks;
-    private final long valueBytes;
-    private final long logSumExp;
-    private final long attentionScratch;
+    private final BlockMemory block;
 
-    ActivationEstimate(LlamaConfig c, long B, long T, DType dtype, long attentionScratch) {
+    ActivationEstimate(ModelConfig c, long B, long T, DType dtype, long attentionScratch) {
+        this.bytes = new TensorBytes(dtype);
         this.N = B * T;
         this.C = c.hiddenSize();
-        this.queries = c.queryDim();
-        this.keyValues = c.keyValueDim();
-        this.F = c.intermediateSize();
         this.V = c.vocabSize();
         this.blocks = c.numHiddenLayers();
-        this.valueBytes = dtype.bytes();
-        this.logSumExp = statistic(N * c.numAttentionHeads());
-        this.attentionScratch = statistic(attentionScratch);
+        this.block = BlockMemory.of(c, N, bytes, attentionScratch);
     }
 
     /// Enough for a forward pass without gradients of one sequence whose last T of S positions are new: ids, labels, one tensor
     /// for the residual stream, then one block at a time, then logits of `logitRows` rows at a time.
-    static long forwardArenaBytes(LlamaConfig c, long T, long S, DType dtype, long logitRows) {
+    static long forwardArenaBytes(ModelConfig c, long T, long S, DType dtype, long logitRows) {
         long scratch = ScratchSizes.attentionNumel(1, T, S, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
         var e = new ActivationEstimate(c, 1, T, dtype, scratch);
-        long head = e.value(logitRows * e.C) + statistic(logitRows) + e.value(logitRows * e.V);
-        return 2 * statistic(T) + e.stream() + Math.max(e.forwardPeak(false), head);
+        long head = e.bytes.value(logitRows * e.C) + statistic(logitRows) + e.bytes.value(logitRows * e.V);
+        return 2 * statistic(T) + e.stream() + Math.max(e.block.forwardPeak(false), head);
     }
 
     /// The arena's high-water mark of a training step.
     long total(ActivationCheckpointing checkpointing) {
         boolean full = checkpointing == ActivationCheckpointing.FULL;
         boolean norms = checkpointing == ActivationCheckpointing.NONE;
-        long kept = full ? stream() : keptByBlock(norms);
-        long forward = mark(blocks, kept) + forwardPeak(norms);
+        long kept = full ? stream() : block.kept(norms);
+        long forward = mark(blocks, kept) + block.forwardPeak(norms);
         long loss = mark(blocks + 1, kept) + lossChunk();
         return Math.max(forward, Math.max(loss, backward(blocks, checkpointing)));
     }
@@ -74,12 +66,12 @@ public final class ActivationEstimate {
     }
 
     /// The arena's height in the backward pass of a block, 1 .. L.
-    private long backward(long block, ActivationCheckpointing checkpointing) {
+    private long backward(long unit, ActivationCheckpointing checkpointing) {
         boolean full = checkpointing == ActivationCheckpointing.FULL;
         boolean norms = checkpointing == ActivationCheckpointing.NONE;
-        long below = mark(block, full ? stream() : keptByBlock(norms));
+        long below = mark(unit, full ? stream() : block.kept(norms));
         // A checkpointed block runs again above its own output, which is still there.
-        return below + (full ? stream() : 0) + backwardPeak(norms);
+        return below + (full ? stream() : 0) + block.backwardPeak(norms);
     }
 
     /// The arena's height when a block's forward pass begins, 1 .. L, or the head's, L + 1.
@@ -92,58 +84,12 @@ public final class ActivationEstimate {
     }
 
     private long stream() {
-        return value(N * C);
-    }
-
-    private long norm(boolean kept) {
-        return kept ? stream() : 0;
-    }
-
-    /// Output; q, k, v; rstd and the norm.
-    private long keptByProjections(boolean norms) {
-        return stream() + value(N * queries) + 2 * value(N * keyValues) + statistic(N) + norm(norms);
-    }
-
-    /// The same, attention's output and its log-sum-exp.
-    private long keptByAttention(boolean norms) {
-        return keptByProjections(norms) + value(N * queries) + logSumExp;
-    }
-
-    /// The same, the middle of the block, gate, up, rstd and the norm.
-    private long keptByBlock(boolean norms) {
-        return keptByAttention(norms) + stream() + 2 * value(N * F) + statistic(N) + norm(norms);
-    }
-
-    private long forwardPeak(boolean norms) {
-        long projections = keptByProjections(norms) + norm(!norms);
-        long mlp = keptByBlock(norms) + Math.max(norm(!norms), value(N * F));
-        return Math.max(Math.max(projections, keptByAttention(norms) + attentionScratch), mlp);
-    }
-
-    /// The MLP's part holds the gradient of the product, then the norm and its gradient; attention's those of its output and of q, k, v,
-    /// and above them first scratch, then the norm.
-    private long backwardPeak(boolean norms) {
-        long mlp = Math.max(value(N * F), norm(!norms));
-        long attention = 2 * value(N * queries) + 2 * value(N * keyValues) + Math.max(attentionScratch, norm(!norms));
-        return keptByBlock(norms) + Math.max(mlp, attention);
+        return bytes.value(N * C);
     }
 
     /// Norm and rstd, logits; the norm's gradient takes its place.
     private long lossChunk() {
         long rows = LossChunks.rows(N, V);
-        return value(rows * C) + statistic(rows) + value(rows * V);
-    }
-
-    private long value(long numel) {
-        return roundUp(numel * valueBytes);
-    }
-
-    /// Ids and labels are as wide.
-    private static long statistic(long numel) {
-        return roundUp(numel * DType.F32.bytes());
-    }
-
-    static long roundUp(long bytes) {
-        return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
+        return bytes.value(rows * C) + statistic(rows) + bytes.value(rows * V);
     }
 }

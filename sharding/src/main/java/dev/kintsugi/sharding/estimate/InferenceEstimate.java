@@ -1,7 +1,7 @@
 package dev.kintsugi.sharding.estimate;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 
 /// Step memory of inference: one sequence, evaluated at once or generated through a key/value cache.
 public final class InferenceEstimate {
@@ -11,7 +11,7 @@ public final class InferenceEstimate {
     private InferenceEstimate() {}
 
     /// Bytes that suffice for every call on sequences of up to `positions` tokens.
-    public static long arenaBytes(LlamaConfig c, long positions, DType dtype) {
+    public static long arenaBytes(ModelConfig c, long positions, DType dtype) {
         long appended = Math.min(APPEND_ROWS, positions);
         long alone = ActivationEstimate.forwardArenaBytes(c, positions, positions, dtype, LossChunks.rows(positions, c.vocabSize()));
         return Math.max(alone, ActivationEstimate.forwardArenaBytes(c, appended, positions, dtype, 1));

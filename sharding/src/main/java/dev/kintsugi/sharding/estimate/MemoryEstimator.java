@@ -1,7 +1,7 @@
 package dev.kintsugi.sharding.estimate;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.sharding.program.BufferPlan;
@@ -10,13 +10,13 @@ import java.util.List;
 /// Bytes of tensors that one rank of a training job holds: the number its allocators must show, to the byte.
 ///
 /// ```
-/// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    D head size
+/// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    R rotated elements of a head
 /// master weights 4P   moments 8P
 /// checkpoint snapshot SnapshotPool: what a save copies of weights and moments while training goes on; taken for the time of a save, and only
 /// where shards are written, on the first replica
 /// unsharded slots, BufferPlan: one of the size of embedding and head and two of a block (or all blocks, if they stay until backward), in the
 /// compute dtype, but none for units that are used in place; of f32 gradients one of the larger size and one of a block (two if the embedding is tied)
-/// rotary tables 4 T D   activations: ActivationEstimate
+/// rotary tables 4 T R   activations: ActivationEstimate
 /// gradients 4P, of which activations leave room for some where a step is one micro-batch: StepMemory
 /// ```
 public final class MemoryEstimator {
@@ -43,7 +43,7 @@ public final class MemoryEstimator {
     /// @param rounds micro-batches of a rank in a step
     public static Estimate estimate(ShardPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
             boolean saves, int threads, int rounds) {
-        LlamaConfig config = plan.model().config();
+        ModelConfig config = plan.model().config();
         StepMemory step = StepMemory.of(plan, rank, B, T, dtype, checkpointing, threads, rounds);
         BufferPlan buffers = BufferPlan.of(plan, dtype);
         long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
@@ -52,7 +52,7 @@ public final class MemoryEstimator {
                 new Item("gradients", step.bytes() - step.activationBytes()),
                 new Item("unsharded units", buffers.totalGatherNumel() * dtype.bytes()),
                 new Item("unsharded gradients", buffers.totalGradientNumel() * DType.F32.bytes()),
-                new Item("checkpoint snapshot", snapshotBytes), new Item("rotary tables", T * config.headDim() * DType.F32.bytes()),
+                new Item("checkpoint snapshot", snapshotBytes), new Item("rotary tables", T * config.rotaryDim() * DType.F32.bytes()),
                 new Item("activations", step.activationBytes())));
     }
 }

@@ -1,6 +1,6 @@
 package dev.kintsugi.sharding.estimate;
 
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 
 /// Floating-point operations that training a model takes by its definition, whatever a program does on top of it (recomputation, padding), and
 /// the share of the hardware's peak that they make: MFU (Chowdhery et al. 2022, PaLM, appendix B).
@@ -26,7 +26,7 @@ public final class ModelFlops {
     /// the mask leaves half; backward takes twice that.
     ///
     /// @param samples of T tokens
-    public static double attention(LlamaConfig c, long samples, long T) {
+    public static double attention(ModelConfig c, long samples, long T) {
         return 6.0 * c.numHiddenLayers() * c.queryDim() * T * T * samples;
     }
 

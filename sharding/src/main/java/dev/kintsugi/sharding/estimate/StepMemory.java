@@ -1,7 +1,7 @@
 package dev.kintsugi.sharding.estimate;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
@@ -29,7 +29,7 @@ public record StepMemory(long activationBytes, List<Long> gradientOffsets, long 
     /// @param threads that compute
     /// @param rounds micro-batches of a rank in a step
     public static StepMemory of(ShardPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing, int threads, int rounds) {
-        LlamaConfig c = plan.model().config();
+        ModelConfig c = plan.model().config();
         long scratch = ScratchSizes.attentionNumel(threads, B, T, T, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
         return ofScratch(plan, rank, B, T, dtype, checkpointing, scratch, rounds);
     }
@@ -47,7 +47,7 @@ public record StepMemory(long activationBytes, List<Long> gradientOffsets, long 
             long stack = rounds == 1 ? activations.highestAfter(unit.index(), checkpointing) : activationBytes;
             long offset = Math.max(end, stack);
             offsets.add(offset);
-            end = offset + ActivationEstimate.roundUp(unit.shardNumel(rank) * DType.F32.bytes());
+            end = offset + TensorBytes.roundUp(unit.shardNumel(rank) * DType.F32.bytes());
         }
         return new StepMemory(activationBytes, offsets, Math.max(activationBytes, end));
     }

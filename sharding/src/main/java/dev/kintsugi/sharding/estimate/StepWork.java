@@ -1,7 +1,7 @@
 package dev.kintsugi.sharding.estimate;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.UnitSpec;
 import dev.kintsugi.sharding.plan.ShardPlan;
@@ -87,7 +87,7 @@ public record StepWork(Map<StepPhase, Double> amounts) {
         if (!isBlock(unit)) { return 0; }
         double gradients = 4.0 * B * T * matrices(unit) + 5.0 * attentionProducts(plan, B, T);
         // The last product of a block, as large as one of the other two of the MLP, is not made again.
-        LlamaConfig c = plan.model().config();
+        ModelConfig c = plan.model().config();
         double again = forward(plan, unit, B, T) - 2.0 * B * T * c.intermediateSize() * c.hiddenSize();
         return checkpointing == ActivationCheckpointing.FULL ? gradients + again : gradients;
     }

@@ -3,8 +3,8 @@ package dev.kintsugi.sharding.plan;
 import dev.kintsugi.proto.v1.DType;
 import dev.kintsugi.proto.v1.PlannedParameter;
 import dev.kintsugi.proto.v1.PlannedUnit;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -31,7 +31,7 @@ public final class ShardPlanCodec {
     public static ShardPlan fromProto(dev.kintsugi.proto.v1.ShardPlan message) {
         String json = message.getModelConfigJson();
         var sharding = new Sharding(message.getStrategy(), message.getWorldSize(), message.getShardWorldSize());
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(LlamaConfigParser.parse(json, SOURCE)), sharding);
+        ShardPlan plan = ShardPlanner.plan(ModelSpec.of(ModelConfigParser.parse(json, SOURCE)), sharding);
         dev.kintsugi.proto.v1.ShardPlan recomputed = toProto(plan, json);
         if (!recomputed.equals(message)) { throw differs(message, recomputed); }
         return plan;

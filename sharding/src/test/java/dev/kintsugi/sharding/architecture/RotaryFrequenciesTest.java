@@ -34,7 +34,7 @@ class RotaryFrequenciesTest {
         assertThat(frequencies[i]).isCloseTo(expected, withinPercentage(PERCENT));
     }
 
-    private static LlamaConfig config(double theta, RopeScaling scaling) {
+    private static ModelConfig config(double theta, RopeScaling scaling) {
         return new LlamaConfig(4096, 14336, 32, 32, 8, 128, 128_256, 131_072, 1e-5, theta, scaling, false, false, false, 0.02);
     }
 }

@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
@@ -20,7 +21,7 @@ class StepMemoryTest {
     private static final long MIB = 1 << 20;
     private static final LlamaConfig CONFIG = new LlamaConfig(768, 2048, 12, 12, 12, 64, 32_000, 512, 1e-5, 10_000, new RopeScaling.None(), false, false,
             false, 0.02);
-    private static final ShardPlan PLAN = ShardPlanner.plan(LlamaModelSpec.of(CONFIG), 2);
+    private static final ShardPlan PLAN = ShardPlanner.plan(ModelSpec.of(CONFIG), 2);
 
     @ParameterizedTest
     @EnumSource(ActivationCheckpointing.class)

@@ -7,7 +7,8 @@ import static org.assertj.core.api.Assertions.within;
 import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
@@ -30,7 +31,7 @@ class StepWorkTest {
         StepWork work = work(plan, 1, ActivationCheckpointing.SELECTIVE);
         double operations = work.amount(StepPhase.FORWARD) + work.amount(StepPhase.BACKWARD) + work.amount(StepPhase.LOSS);
         // The embedding is looked up, and gains are no matrices; attention makes 7 products, of which 6 are the definition's (one is made again).
-        LlamaConfig c = plan.model().config();
+        ModelConfig c = plan.model().config();
         double embeddingAndGains = 6.0 * B * T * (32_000 * 768 + 25 * 768);
         double attention = ModelFlops.attention(c, B, T) / 6 * 7;
         assertThat(operations).isCloseTo(ModelFlops.training(plan.model().numel(), B * T) - embeddingAndGains + attention, within(1e6));
@@ -67,7 +68,7 @@ class StepWorkTest {
     @Test
     void shouldGatherOnceAndAddAPartOfEachSumWhenEveryRankHoldsEverything() {
         var config = new LlamaConfig(768, 2048, 3, 12, 12, 64, 32_000, 512, 1e-5, 10_000, new RopeScaling.None(), false, false, false, 0.02);
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), Sharding.of(ShardingStrategy.NO_SHARD, 4, 4));
+        ShardPlan plan = ShardPlanner.plan(ModelSpec.of(config), Sharding.of(ShardingStrategy.NO_SHARD, 4, 4));
         StepWork work = StepWork.of(plan, StepProgram.of(plan), 1, 2, B, T, DType.BF16, ActivationCheckpointing.SELECTIVE);
         double numel = plan.model().numel();
         assertThat(work.amount(StepPhase.GATHER)).isEqualTo(2 * 6 * numel);
@@ -99,7 +100,7 @@ class StepWorkTest {
     }
 
     private static ShardPlan plan(int layers, boolean tied, int worldSize) {
-        return ShardPlanner.plan(LlamaModelSpec.of(new LlamaConfig(768, 2048, layers, 12, 12, 64, 32_000, 512, 1e-5, 10_000, new RopeScaling.None(),
+        return ShardPlanner.plan(ModelSpec.of(new LlamaConfig(768, 2048, layers, 12, 12, 64, 32_000, 512, 1e-5, 10_000, new RopeScaling.None(),
                 tied, false, false, 0.02)), worldSize);
     }
 }

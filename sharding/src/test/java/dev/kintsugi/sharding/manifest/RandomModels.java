@@ -2,6 +2,7 @@ package dev.kintsugi.sharding.manifest;
 
 import dev.kintsugi.sharding.architecture.InitRule;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
@@ -29,7 +30,7 @@ public final class RandomModels {
         return new ModelSpec(config(), units);
     }
 
-    private static LlamaConfig config() {
+    private static ModelConfig config() {
         return new LlamaConfig(8, 16, 1, 2, 2, 4, 11, 32, 1e-5, 1e4, new RopeScaling.None(), false, false, false, 0.02);
     }
 }

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kintsugi.proto.v1.ShardingStrategy;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -61,6 +61,6 @@ class ShardPlanCodecTest {
     }
 
     private static ShardPlan plan(Sharding sharding) {
-        return ShardPlanner.plan(LlamaModelSpec.of(LlamaConfigParser.parse(CONFIG, "config.json")), sharding);
+        return ShardPlanner.plan(ModelSpec.of(ModelConfigParser.parse(CONFIG, "config.json")), sharding);
     }
 }

@@ -5,7 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.architecture.UnitSpec;
 import dev.kintsugi.sharding.plan.ShardPlan;
@@ -126,7 +127,7 @@ class StepProgramPropertyTest {
     @Test
     void shouldHoldTheSecondGradientInASlotOfABlocksSize() {
         var config = new LlamaConfig(24, 40, 4, 4, 2, 6, 32_000, 64, 1e-6, 10000, new RopeScaling.None(), false, false, false, 0.02);
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), 2);
+        ShardPlan plan = ShardPlanner.plan(ModelSpec.of(config), 2);
         long embedding = plan.units().getFirst().unshardedNumel();
         long head = plan.units().getLast().unshardedNumel();
         long block = plan.units().get(1).unshardedNumel();
@@ -155,15 +156,15 @@ class StepProgramPropertyTest {
         assertThat(BufferPlan.of(odd, DType.F32).gatherSlot()).as("24 elements of a gain are no multiple of 32, so weights follow at another place")
                 .containsExactly(BufferPlan.IN_PLACE, 1, 2, 0);
         var config = new LlamaConfig(32, 64, 2, 4, 2, 8, 33, 64, 1e-6, 10000, new RopeScaling.None(), false, false, false, 0.02);
-        ShardPlan even = ShardPlanner.plan(LlamaModelSpec.of(config), Sharding.of(ShardingStrategy.NO_SHARD, 2, 1));
+        ShardPlan even = ShardPlanner.plan(ModelSpec.of(config), Sharding.of(ShardingStrategy.NO_SHARD, 2, 1));
         assertThat(BufferPlan.of(even, DType.F32).gatherSlot()).containsOnly(BufferPlan.IN_PLACE);
         assertThat(BufferPlan.of(even, DType.F32).totalGatherNumel()).isZero();
         assertThat(BufferPlan.of(even, DType.BF16).gatherSlot()).containsExactly(0, 1, 2, 0);
-        assertThat(BufferPlan.of(ShardPlanner.plan(LlamaModelSpec.of(config), 2), DType.F32).gatherSlot()).doesNotContain(BufferPlan.IN_PLACE);
+        assertThat(BufferPlan.of(ShardPlanner.plan(ModelSpec.of(config), 2), DType.F32).gatherSlot()).doesNotContain(BufferPlan.IN_PLACE);
     }
 
     private static ShardPlan plan(int layers, boolean tied, int worldSize, ShardingStrategy strategy) {
         var config = new LlamaConfig(24, 40, layers, 4, 2, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), tied, false, false, 0.02);
-        return ShardPlanner.plan(LlamaModelSpec.of(config), Sharding.of(strategy, worldSize, 2));
+        return ShardPlanner.plan(ModelSpec.of(config), Sharding.of(strategy, worldSize, 2));
     }
 }

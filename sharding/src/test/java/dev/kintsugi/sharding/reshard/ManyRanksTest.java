@@ -4,8 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.proto.v1.ShardFile;
 import dev.kintsugi.proto.v1.TrainingState;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifest;
@@ -25,7 +24,7 @@ class ManyRanksTest {
             {"model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
              "num_key_value_heads": 32, "vocab_size": 32000, "max_position_embeddings": 4096, "rms_norm_eps": 1e-05}""";
 
-    private final ModelSpec model = LlamaModelSpec.of(LlamaConfigParser.parse(LLAMA_7B, "config.json"));
+    private final ModelSpec model = ModelSpec.of(ModelConfigParser.parse(LLAMA_7B, "config.json"));
 
     /// Processor time of this thread, so that a busy machine does not fail it.
     @Test

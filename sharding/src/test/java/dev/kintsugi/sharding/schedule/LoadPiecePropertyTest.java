@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.sharding.architecture.InitRule;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
@@ -84,6 +84,6 @@ class LoadPiecePropertyTest {
             }
             units.add(new UnitSpec("u" + u, UnitSpec.Kind.BLOCK, parameters));
         }
-        return new ModelSpec(LlamaModelSpec.of(config).config(), units);
+        return new ModelSpec(ModelSpec.of(config).config(), units);
     }
 }

@@ -2,6 +2,7 @@ package dev.kintsugi.worker.autograd;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
 
 /// An unsharded weight and its unsharded gradient, both borrowed.
@@ -36,6 +37,12 @@ public final class Parameter {
     /// What the gradient holds counts for nothing from here on.
     public void beginGradient() {
         isBegun = true;
+    }
+
+    /// The gradient, for a kernel that will add to it.
+    Tensor begunGrad(Kernels kernels) {
+        if (takeBegun()) { kernels.fill(grad, 0); }
+        return grad;
     }
 
     /// Whether the gradient still holds nothing. Who asks must write it: over what is there if so, in addition to it if not.

@@ -68,18 +68,20 @@ public final class Tape {
         kernels.embedding(y, ids, w.data());
         var out = Variable.of(y);
         return record(out, () -> {
-            if (w.grad() != null) { kernels.embeddingBackward(begun(w), out.grad(), ids); }
+            if (w.grad() != null) { kernels.embeddingBackward(w.begunGrad(kernels), out.grad(), ids); }
         });
     }
 
-    /// `x (N, C)` scaled row by row to a root mean square of 1, times the gain `w (C)`.
-    public Variable rmsNorm(Variable x, Parameter w, double eps) {
-        Tensor y = arena.allocate(x.data().dtype(), x.data().shape());
-        Tensor rstd = arena.allocate(Kernels.statistics(x.data().dtype()), x.data().dim(0));
-        kernels.rmsNorm(y, rstd, x.data(), w.data(), eps);
+    /// The norm of `x (N, C)` in the caller's `y`, over which backward writes x's gradient: nothing else may read y once the gradient of
+    /// the result is complete. x must have no other user.
+    public Variable norm(Tensor y, Variable x, Norm norm) {
+        Tensor statistics = norm.allocateStatistics(arena, x.data());
+        norm.forward(kernels, y, statistics, x.data());
         var out = Variable.of(y);
         return record(out, () -> {
-            rmsNormBackward(zeroedGrad(x), w, out.grad(), x.data(), rstd);
+            kernels.fill(y, 0);
+            norm.backward(kernels, arena, y, out.grad(), x.data(), statistics);
+            x.setGrad(y);
         });
     }
 
@@ -88,66 +90,45 @@ public final class Tape {
         return x.grad();
     }
 
-    /// The gradient of a parameter that a kernel will add to.
-    private Tensor begun(Parameter p) {
-        if (p.takeBegun()) { kernels.fill(p.grad(), 0); }
-        return p.grad();
-    }
-
-    private void rmsNormBackward(Tensor dx, Parameter w, Tensor dy, Tensor x, Tensor rstd) {
-        long mark = arena.mark();
-        Tensor dw;
-        if (w.grad() == null) {
-            // The kernel makes both gradients in one pass, so a frozen gain's goes to a tensor that nobody reads.
-            dw = arena.allocate(Kernels.statistics(dx.dtype()), w.data().numel());
-            kernels.fill(dw, 0);
-        } else {
-            dw = begun(w);
-        }
-        kernels.rmsNormBackward(dx, dw, dy, x, w.data(), rstd);
-        arena.release(mark);
-    }
-
-    /// The root-mean-square norm of `x (N, C)`, as [#rmsNorm] has it, through several matrices: `y_i (N, O_i) = norm(x) w_i (O_i, C)^T + bias_i`.
+    /// The norm of `x (N, C)` through several matrices: `y_i (N, O_i) = norm(x) w_i (O_i, C)^T + bias_i`.
     ///
     /// @param keepNorm keep the norm for the backward pass, instead of making it once more there: the same bits, faster by one pass over x and
     ///     larger by x
-    public List<Variable> normLinear(Variable x, Parameter gain, double eps, boolean keepNorm, List<Projection> projections) {
-        Tensor rstd = arena.allocate(Kernels.statistics(x.data().dtype()), x.data().dim(0));
+    public List<Variable> normLinear(Variable x, Norm norm, boolean keepNorm, List<Projection> projections) {
+        Tensor statistics = norm.allocateStatistics(arena, x.data());
         long mark = arena.mark();
-        Tensor norm = arena.allocate(x.data().dtype(), x.data().shape());
-        kernels.rmsNorm(norm, rstd, x.data(), gain.data(), eps);
-        for (Projection p : projections) { kernels.linear(p.y(), norm, p.w().data(), p.bias() == null ? null : p.bias().data()); }
+        Tensor normed = arena.allocate(x.data().dtype(), x.data().shape());
+        norm.forward(kernels, normed, statistics, x.data());
+        for (Projection p : projections) { kernels.linear(p.y(), normed, p.w().data(), p.bias() == null ? null : p.bias().data()); }
         if (!keepNorm) { arena.release(mark); }
         List<Variable> outputs = projections.stream().map(p -> Variable.of(p.y())).toList();
-        Tensor kept = keepNorm ? norm : null;
-        record(outputs, () -> normLinearBackward(x, gain, eps, kept, rstd, projections, outputs));
+        Tensor kept = keepNorm ? normed : null;
+        record(outputs, () -> normLinearBackward(x, norm, kept, statistics, projections, outputs));
         return outputs;
     }
 
-    private void normLinearBackward(Variable x, Parameter gain, double eps, Tensor kept, Tensor rstd, List<Projection> projections,
-            List<Variable> outputs) {
+    private void normLinearBackward(Variable x, Norm norm, Tensor kept, Tensor statistics, List<Projection> projections, List<Variable> outputs) {
         Tensor dx = zeroedGrad(x);
         long mark = arena.mark();
-        Tensor norm = kept;
-        if (norm == null) {
-            norm = arena.allocate(x.data().dtype(), x.data().shape());
-            kernels.rmsNorm(norm, rstd, x.data(), gain.data(), eps);
+        Tensor normed = kept;
+        if (normed == null) {
+            normed = arena.allocate(x.data().dtype(), x.data().shape());
+            norm.forward(kernels, normed, statistics, x.data());
         }
         for (int i = 0; i < projections.size(); i++) {
-            addWeightGradient(projections.get(i).w(), projections.get(i).bias(), outputs.get(i).grad(), norm);
+            addWeightGradient(projections.get(i).w(), projections.get(i).bias(), outputs.get(i).grad(), normed);
         }
-        Tensor dNorm = norm;            // the norm has been read for the last time
+        Tensor dNormed = normed;        // the norm has been read for the last time
         for (int i = 0; i < projections.size(); i++) {
-            kernels.linearBackwardInput(dNorm, outputs.get(i).grad(), projections.get(i).w().data(), i > 0);
+            kernels.linearBackwardInput(dNormed, outputs.get(i).grad(), projections.get(i).w().data(), i > 0);
         }
-        rmsNormBackward(dx, gain, dNorm, x.data(), rstd);
+        norm.backward(kernels, arena, dx, dNormed, x.data(), statistics);
         arena.release(mark);
     }
 
     private void addWeightGradient(Parameter w, Parameter bias, Tensor dy, Tensor x) {
         if (w.grad() == null) { return; }
-        Tensor dbias = bias == null || bias.grad() == null ? null : begun(bias);
+        Tensor dbias = bias == null || bias.grad() == null ? null : bias.begunGrad(kernels);
         kernels.linearBackwardWeight(w.grad(), dbias, dy, x, !w.takeBegun());
     }
 

@@ -2,8 +2,8 @@ package dev.kintsugi.worker.estimate;
 
 import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.sharding.estimate.PhaseRates;
 import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
@@ -90,7 +90,7 @@ public final class EstimateCommand implements Callable<Integer> {
         atLeastOne("--world_size", worldSize);
         atLeastOne("--per_device_train_batch_size", batch);
         atLeastOne("--gradient_accumulation_steps", rounds);
-        LlamaConfig config = config();
+        ModelConfig config = config();
         if (maxLength < 2 || maxLength > config.maxPositionEmbeddings()) {
             throw new CallerException("--max_length=%d must be between 2 and max_position_embeddings=%d of %s".formatted(maxLength,
                     config.maxPositionEmbeddings(), model));
@@ -120,10 +120,10 @@ public final class EstimateCommand implements Callable<Integer> {
         }
     }
 
-    private LlamaConfig config() {
+    private ModelConfig config() {
         Path file = Files.isDirectory(model) ? model.resolve("config.json") : model;
         try {
-            return LlamaConfigParser.parse(Files.readString(file), file.toString());
+            return ModelConfigParser.parse(Files.readString(file), file.toString());
         } catch (IOException e) {
             throw new CallerException("--config_name=%s: cannot read %s (%s); name a config.json or a directory that holds one".formatted(model, file, e), e);
         } catch (IllegalArgumentException e) {

@@ -16,7 +16,7 @@ import dev.kintsugi.worker.fsdp.UnshardedUnits;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
-import dev.kintsugi.worker.model.Llama;
+import dev.kintsugi.worker.model.Decoder;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
 import java.lang.foreign.Arena;
@@ -54,7 +54,7 @@ final class ProbeRank implements AutoCloseable {
         stepArena = StepArena.ofBytes(memory.bytes());
         gradients = new GradientShards(plan, group.rank(), stepArena, memory);
         var units = new UnshardedUnits(plan, group, w.dtype(), tensors.state().parameters());
-        var model = new Llama(w.config(), w.length(), w.dtype(), probeArena);
+        var model = new Decoder(w.config(), w.length(), w.dtype(), probeArena);
         interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, stepArena, w.batch(),
                 w.length(), w.dtype(), w.checkpointing(), clock);
         norm = new GradientNorm(kernels, plan, group.rank());

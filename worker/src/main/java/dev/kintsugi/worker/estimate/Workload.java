@@ -1,8 +1,8 @@
 package dev.kintsugi.worker.estimate;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.estimate.StepWork;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
@@ -16,9 +16,9 @@ import dev.kintsugi.sharding.program.StepProgram;
 /// @param batch B, samples of a micro-batch
 /// @param length T, tokens of a sample
 /// @param dtype of values and gathered weights
-record Workload(LlamaConfig config, Sharding sharding, int rounds, int batch, int length, DType dtype, ActivationCheckpointing checkpointing) {
+record Workload(ModelConfig config, Sharding sharding, int rounds, int batch, int length, DType dtype, ActivationCheckpointing checkpointing) {
     ShardPlan plan() {
-        return ShardPlanner.plan(LlamaModelSpec.of(config), sharding);
+        return ShardPlanner.plan(ModelSpec.of(config), sharding);
     }
 
     /// Of rank 0, which has as much as any.
@@ -37,10 +37,6 @@ record Workload(LlamaConfig config, Sharding sharding, int rounds, int batch, in
 
     /// The same with fewer blocks, ranks and micro-batches, fully sharded: enough to measure rates.
     Workload smaller(int blocks, int ranks) {
-        LlamaConfig c = config;
-        var cut = new LlamaConfig(c.hiddenSize(), c.intermediateSize(), Math.min(blocks, c.numHiddenLayers()), c.numAttentionHeads(),
-                c.numKeyValueHeads(), c.headDim(), c.vocabSize(), c.maxPositionEmbeddings(), c.rmsNormEps(), c.ropeTheta(), c.ropeScaling(),
-                c.tieWordEmbeddings(), c.attentionBias(), c.mlpBias(), c.initializerRange());
-        return new Workload(cut, Sharding.fullShard(Math.min(ranks, worldSize())), 1, batch, length, dtype, checkpointing);
+        return new Workload(config.withBlocks(blocks), Sharding.fullShard(Math.min(ranks, worldSize())), 1, batch, length, dtype, checkpointing);
     }
 }

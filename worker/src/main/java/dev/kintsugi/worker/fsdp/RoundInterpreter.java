@@ -24,8 +24,8 @@ import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
-import dev.kintsugi.worker.model.Llama;
-import dev.kintsugi.worker.model.Llama.Pass;
+import dev.kintsugi.worker.model.Decoder;
+import dev.kintsugi.worker.model.Pass;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -41,7 +41,7 @@ public final class RoundInterpreter {
     private final UnshardedUnits units;
     private final List<MemorySegment> shards;
     private final GradientShards gradients;
-    private final Llama model;
+    private final Decoder model;
     private final Kernels kernels;
     private final StepArena arena;
     private final DType dtype;
@@ -66,7 +66,7 @@ public final class RoundInterpreter {
     /// @param dtype of values and of gathered weights
     /// @param checkpointing what blocks keep for backward; changes no bit
     public RoundInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, List<MemorySegment> shards,
-            GradientShards gradients, Llama model, Kernels kernels, StepArena arena, long batch, long length, DType dtype,
+            GradientShards gradients, Decoder model, Kernels kernels, StepArena arena, long batch, long length, DType dtype,
             ActivationCheckpointing checkpointing, PhaseClock clock) {
         this.plan = plan;
         this.program = StepProgram.of(plan);

@@ -2,7 +2,7 @@ package dev.kintsugi.worker.generate;
 
 import dev.kintsugi.worker.data.BlockStream;
 import dev.kintsugi.worker.failure.CallerException;
-import dev.kintsugi.worker.model.LlamaInference;
+import dev.kintsugi.worker.model.DecoderInference;
 
 /// A model's loss on a dataset: the mean cross entropy over all predicted tokens.
 ///
@@ -23,7 +23,7 @@ record Evaluation(double loss, long tokens) {
     /// @throws CallerException if they fill not even one
     static Evaluation of(LoadedModel model, String datasetName, String textField, int maxLength, Progress progress) {
         var sum = new Sum();
-        try (LlamaInference inference = model.inference(maxLength)) {
+        try (DecoderInference inference = model.inference(maxLength)) {
             long read = BlockStream.forEach(datasetName, textField, model.tokenizer(), maxLength, block -> {
                 model.checkIds(block);
                 sum.add(inference.lossSum(block), block.length - 1);

@@ -3,7 +3,7 @@ package dev.kintsugi.worker.generate;
 import dev.kintsugi.worker.data.Tokenizer;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.memory.Tensor;
-import dev.kintsugi.worker.model.LlamaInference;
+import dev.kintsugi.worker.model.DecoderInference;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.function.IntConsumer;
@@ -48,7 +48,7 @@ record Generation(int maxNewTokens, Sampler sampler) {
         int[] ids = Arrays.copyOf(prompt, end);
         Set<Integer> stop = StopTokens.of(model);
         int length = prompt.length;
-        try (LlamaInference inference = model.inference(end)) {
+        try (DecoderInference inference = model.inference(end)) {
             Tensor logits = inference.append(prompt);
             while (true) {
                 int next = sampler.next(logits, length);

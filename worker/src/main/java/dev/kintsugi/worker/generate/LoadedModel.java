@@ -1,9 +1,9 @@
 package dev.kintsugi.worker.generate;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.worker.checkpoint.weights.HuggingFaceWeights;
@@ -12,7 +12,7 @@ import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
 import dev.kintsugi.worker.kernel.KernelFactory;
 import dev.kintsugi.worker.memory.Tensor;
-import dev.kintsugi.worker.model.LlamaInference;
+import dev.kintsugi.worker.model.DecoderInference;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -27,10 +27,10 @@ final class LoadedModel implements AutoCloseable {
     private final Path directory;
     private final Arena arena = Arena.ofShared();
     private final Map<String, Tensor> weights = new HashMap<>();
-    private final LlamaConfig config;
+    private final ModelConfig config;
     private final Tokenizer tokenizer;
 
-    private LoadedModel(Path directory, LlamaConfig config, Tokenizer tokenizer) {
+    private LoadedModel(Path directory, ModelConfig config, Tokenizer tokenizer) {
         this.directory = directory;
         this.config = config;
         this.tokenizer = tokenizer;
@@ -39,10 +39,10 @@ final class LoadedModel implements AutoCloseable {
     /// @throws CallerException one sentence that names the file at fault
     static LoadedModel open(Path directory, ComputeDtype dtype) {
         checkDirectory(directory);
-        LlamaConfig config = config(directory.resolve("config.json"));
+        ModelConfig config = config(directory.resolve("config.json"));
         var model = new LoadedModel(directory, config, Tokenizer.open(directory));
         try {
-            model.readWeights(LlamaModelSpec.of(config), dtype);
+            model.readWeights(ModelSpec.of(config), dtype);
             return model;
         } catch (RuntimeException e) {
             model.close();
@@ -62,13 +62,13 @@ final class LoadedModel implements AutoCloseable {
         }
     }
 
-    private static LlamaConfig config(Path file) {
+    private static ModelConfig config(Path file) {
         if (!Files.isRegularFile(file)) {
             throw new CallerException("model config %s: no such file; give a directory with config.json, tokenizer.json and model.safetensors"
                     .formatted(file));
         }
         try {
-            return LlamaConfigParser.parse(Files.readString(file), file.toString());
+            return ModelConfigParser.parse(Files.readString(file), file.toString());
         } catch (IllegalArgumentException e) {
             throw new CallerException(e.getMessage(), e);
         } catch (IOException e) {
@@ -96,7 +96,7 @@ final class LoadedModel implements AutoCloseable {
         return directory;
     }
 
-    LlamaConfig config() {
+    ModelConfig config() {
         return config;
     }
 
@@ -107,8 +107,8 @@ final class LoadedModel implements AutoCloseable {
     /// The caller closes it, before this.
     ///
     /// @param positions the longest sequence that will come
-    LlamaInference inference(long positions) {
-        return new LlamaInference(config, KernelFactory.open("cpu", 1), weights, positions);
+    DecoderInference inference(long positions) {
+        return new DecoderInference(config, KernelFactory.open("cpu", 1), weights, positions);
     }
 
     /// @throws CallerException if the tokenizer gives ids that the model has no row for

@@ -1,7 +1,7 @@
 package dev.kintsugi.worker.model;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -18,7 +18,7 @@ public final class KvCache {
 
     /// @param arena owns the memory: `2 * blocks * capacity * G * D` elements
     /// @param capacity positions
-    public KvCache(LlamaConfig config, long capacity, DType dtype, Arena arena) {
+    public KvCache(ModelConfig config, long capacity, DType dtype, Arena arena) {
         this.capacity = capacity;
         long width = (long) config.numKeyValueHeads() * config.headDim();
         for (int block = 0; block < config.numHiddenLayers(); block++) {

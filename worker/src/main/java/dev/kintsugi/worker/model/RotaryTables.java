@@ -1,7 +1,7 @@
 package dev.kintsugi.worker.model;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.RotaryFrequencies;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.Arena;
@@ -17,7 +17,7 @@ record RotaryTables(Tensor cos, Tensor sin) {
     /// @param arena owns the tables
     /// @param positions P
     /// @param dtype F32, or F64 for the oracle
-    static RotaryTables of(LlamaConfig config, long positions, DType dtype, Arena arena) {
+    static RotaryTables of(ModelConfig config, long positions, DType dtype, Arena arena) {
         double[] frequencies = RotaryFrequencies.of(config);
         var tables = new RotaryTables(allocate(arena, dtype, positions, frequencies.length),
                 allocate(arena, dtype, positions, frequencies.length));

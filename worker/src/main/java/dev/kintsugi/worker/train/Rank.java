@@ -12,7 +12,7 @@ import dev.kintsugi.proto.v1.RankMemory;
 import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.proto.v1.Transport;
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.plan.ShardPlan;
@@ -40,7 +40,7 @@ import dev.kintsugi.worker.fsdp.UnshardedUnits;
 import dev.kintsugi.worker.kernel.KernelFactory;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
-import dev.kintsugi.worker.model.Llama;
+import dev.kintsugi.worker.model.Decoder;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
 import java.io.IOException;
@@ -160,7 +160,7 @@ final class Rank implements CoordinatorLink.Pulse {
     /// What steps need beside the shards is allocated once these are loaded.
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, TokenBlocks data, RankTensors tensors,
             MemoryEstimator.Estimate estimate, Prepared.Builder prepared, Progress from) throws IOException, InterruptedException {
-        LlamaConfig config = plan.model().config();
+        ModelConfig config = plan.model().config();
         DType dtype = settings.dtype();
         StepMemory memory = StepMemory.of(plan, arguments.rank(), settings.batch(), settings.length(), dtype, settings.checkpointing(),
                 settings.spec().getThreads(), settings.rounds());
@@ -173,14 +173,14 @@ final class Rank implements CoordinatorLink.Pulse {
                 Checkpoints saves = new Checkpoints(writer, link::send)) {
             checkpoints = saves;
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
-            var model = new Llama(config, settings.length(), dtype, tables);
+            var model = new Decoder(config, settings.length(), dtype, tables);
             var gradients = new GradientShards(plan, arguments.rank(), arena, memory);
             var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
                     settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);
             loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
                     new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics,
                     accounting, clock, from);
-            long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.headDim();
+            long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim();
             link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
             doing = "training";
             loop.run();

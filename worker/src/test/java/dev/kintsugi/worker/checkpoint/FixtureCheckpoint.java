@@ -2,8 +2,8 @@ package dev.kintsugi.worker.checkpoint;
 
 import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.proto.v1.ShardFile;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifests;
@@ -27,7 +27,7 @@ final class FixtureCheckpoint {
 
     static Path save(Path modelDir, Path outputDir, int worldSize, long step) throws Exception {
         String config = Files.readString(modelDir.resolve("config.json"));
-        var model = LlamaModelSpec.of(LlamaConfigParser.parse(config, "config.json"));
+        var model = ModelSpec.of(ModelConfigParser.parse(config, "config.json"));
         ShardPlan plan = ShardPlanner.plan(model, worldSize);
         var files = new ArrayList<ShardFile>();
         try (var weights = HuggingFaceWeights.open(modelDir, model)) {

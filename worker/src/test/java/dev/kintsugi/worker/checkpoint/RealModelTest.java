@@ -2,8 +2,7 @@ package dev.kintsugi.worker.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.worker.checkpoint.export.Exports;
@@ -27,8 +26,8 @@ class RealModelTest {
         Path original = Path.of("src/test/resources/fixtures").resolve(fixture);
         Path exported = directory.resolve("exported");
         Exports.export(FixtureCheckpoint.save(original, directory, 3, 1), null, exported, 1 << 30);
-        ModelSpec model = LlamaModelSpec
-                .of(LlamaConfigParser.parse(Files.readString(exported.resolve("config.json")), "config.json"));
+        ModelSpec model = ModelSpec
+                .of(ModelConfigParser.parse(Files.readString(exported.resolve("config.json")), "config.json"));
         try (var before = HuggingFaceWeights.open(original, model); var after = HuggingFaceWeights.open(exported, model);
                 Arena arena = Arena.ofConfined()) {
             assertThat(before.unexpected()).isEmpty();

@@ -4,8 +4,8 @@ import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.proto.v1.ShardFile;
 import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.sharding.architecture.InitRule;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.UnitSpec;
@@ -62,7 +62,7 @@ public record SavedModel(ModelSpec model, long seed) {
     }
 
     public static SavedModel llama() {
-        return new SavedModel(LlamaModelSpec.of(LlamaConfigParser.parse(CONFIG, "config.json")), 5);
+        return new SavedModel(ModelSpec.of(ModelConfigParser.parse(CONFIG, "config.json")), 5);
     }
 
     public ShardPlan plan(int worldSize) {

@@ -3,7 +3,8 @@ package dev.kintsugi.worker.collective;
 import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
@@ -73,7 +74,7 @@ class SplitPhasePropertyTest {
             throws Exception {
         int worldSize = sharding.worldSize();
         var config = new LlamaConfig(24, 40, 1 + (int) (seed % 4), 4, 2, 6, 133, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05);
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), sharding);
+        ShardPlan plan = ShardPlanner.plan(ModelSpec.of(config), sharding);
         List<float[][]> byRank = Ranks.run(worldSize, rank -> {
             try (var group = groups.open(transport, rank, sharding, gatherTransport); var arena = Arena.ofShared()) {
                 return new DawdlingRank(plan, group, arena, seed).run();

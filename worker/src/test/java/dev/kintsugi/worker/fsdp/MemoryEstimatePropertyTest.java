@@ -6,7 +6,8 @@ import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.estimate.StepMemory;
@@ -51,7 +52,7 @@ class MemoryEstimatePropertyTest {
         var random = new Random(seed);
         DType dtype = random.nextBoolean() ? DType.BF16 : DType.F32;
         boolean saves = random.nextBoolean();
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config(random)), sharding);
+        ShardPlan plan = ShardPlanner.plan(ModelSpec.of(config(random)), sharding);
         try (var pool = Executors.newFixedThreadPool(sharding.worldSize())) {
             var ranks = new ArrayList<Callable<Long>>();
             for (int r = 0; r < sharding.worldSize(); r++) {
@@ -65,7 +66,7 @@ class MemoryEstimatePropertyTest {
         }
     }
 
-    private static LlamaConfig config(Random random) {
+    private static ModelConfig config(Random random) {
         int heads = 2 * (1 + random.nextInt(3));
         boolean even = random.nextBoolean();            // whole units may be used in place then
         int hidden = heads * (even ? 32 : 2 * (1 + random.nextInt(5)));
@@ -93,7 +94,7 @@ class MemoryEstimatePropertyTest {
     }
 
     private static long estimatedBytes(ShardPlan plan, int rank, DType dtype, boolean saves) {
-        LlamaConfig config = plan.model().config();
+        ModelConfig config = plan.model().config();
         StepMemory step = StepMemory.of(plan, rank, 2, 9, dtype, ActivationCheckpointing.NONE, 1, 1);
         return estimate(plan, rank, dtype, saves).totalBytes() - step.bytes() - 4L * 9 * config.headDim();
     }

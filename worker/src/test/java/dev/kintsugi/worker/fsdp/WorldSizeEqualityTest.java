@@ -5,7 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.StepMemory;
@@ -24,7 +25,7 @@ import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.memory.StepArena;
-import dev.kintsugi.worker.model.Llama;
+import dev.kintsugi.worker.model.Decoder;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
 import java.lang.foreign.Arena;
@@ -88,7 +89,7 @@ class WorldSizeEqualityTest {
     private Outcome train(Sharding sharding, boolean tied, ActivationCheckpointing checkpointing, DType dtype, int microbatches) throws Exception {
         int worldSize = sharding.worldSize();
         var config = new LlamaConfig(24, 40, 2, 4, 2, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05);
-        ShardPlan plan = ShardPlanner.plan(LlamaModelSpec.of(config), sharding);
+        ShardPlan plan = ShardPlanner.plan(ModelSpec.of(config), sharding);
         Path shm = directory.resolve("world-%d-%s-%s".formatted(worldSize, tied, checkpointing));
         java.nio.file.Files.createDirectories(shm);
         try (var pool = Executors.newFixedThreadPool(worldSize)) {
@@ -105,7 +106,7 @@ class WorldSizeEqualityTest {
     }
 
     private static Outcome rank(ShardPlan plan, int rank, ActivationCheckpointing checkpointing, DType dtype, int microbatches, Path shm) {
-        LlamaConfig config = plan.model().config();
+        ModelConfig config = plan.model().config();
         Kernels kernels = new ReferenceKernels();
         var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(),
                 Duration.ofSeconds(30)), plan.sharding(), GroupConfig.Transport.SHM);
@@ -115,7 +116,7 @@ class WorldSizeEqualityTest {
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var gradients = new GradientShards(plan, rank, arena, memory);
             var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients,
-                    new Llama(config, LENGTH, dtype, tables), kernels, arena, BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
+                    new Decoder(config, LENGTH, dtype, tables), kernels, arena, BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
             for (UnitPlan unit : plan.units()) { initialise(unit, rank, tensors.state().parameters().get(unit.index())); }
             var optimizer = new AdamWOptimizer(kernels, new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1));
             var norm = new GradientNorm(kernels, plan, rank);

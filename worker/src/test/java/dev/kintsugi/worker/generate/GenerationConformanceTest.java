@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.worker.memory.Tensor;
-import dev.kintsugi.worker.model.LlamaInference;
+import dev.kintsugi.worker.model.DecoderInference;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
@@ -57,7 +57,7 @@ class GenerationConformanceTest {
     void shouldContinueGreedilyInBf16() {
         try (LoadedModel half = LoadedModel.open(ModelFixture.DIRECTORY, ComputeDtype.BFLOAT16);
                 LoadedModel full = LoadedModel.open(ModelFixture.DIRECTORY, ComputeDtype.FLOAT32);
-                LlamaInference oracle = full.inference(96);
+                DecoderInference oracle = full.inference(96);
                 Arena arena = Arena.ofConfined()) {
             for (JsonNode expected : ModelFixture.expected().path("continuations")) {
                 int[] prompt = Generation.promptIds(half, expected.path("prompt").asString());

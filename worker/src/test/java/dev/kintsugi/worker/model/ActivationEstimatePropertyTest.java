@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.plan.ShardPlan;
@@ -31,7 +32,7 @@ class ActivationEstimatePropertyTest {
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
     void shouldEqualTheArenasHighWaterMarkToTheByte(long seed) {
         var random = new Random(seed);
-        LlamaConfig config = RandomConfigs.next(random);
+        ModelConfig config = RandomConfigs.next(random);
         int B = 1 + random.nextInt(3);
         int T = 1 + random.nextInt(40);
         int[] ids = random.ints(B * T, 0, config.vocabSize()).toArray();
@@ -46,7 +47,7 @@ class ActivationEstimatePropertyTest {
         }
     }
 
-    static Stream<LlamaConfig> realModels() {
+    static Stream<ModelConfig> realModels() {
         return Stream.of(
                 new LlamaConfig(4096, 11008, 32, 32, 32, 128, 32_000, 4096, 1e-5, 10_000, NONE, false, false, false, 0.02),
                 new LlamaConfig(8192, 28672, 80, 64, 8, 128, 128_256, 8192, 1e-5, 500_000, NONE, false, false, false, 0.02),
@@ -55,7 +56,7 @@ class ActivationEstimatePropertyTest {
 
     @ParameterizedTest
     @MethodSource("realModels")
-    void shouldEqualWhatTheMetaDeviceCountsForRealModels(LlamaConfig config) {
+    void shouldEqualWhatTheMetaDeviceCountsForRealModels(ModelConfig config) {
         for (ActivationCheckpointing checkpointing : ActivationCheckpointing.values()) {
             try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.meta()) {
                 var model = new MicroBatch(config, new MetaKernels(), DType.BF16, 2048, jobArena);
@@ -66,12 +67,12 @@ class ActivationEstimatePropertyTest {
         }
     }
 
-    private static ShardPlan plan(LlamaConfig config) {
-        return ShardPlanner.plan(LlamaModelSpec.of(config), 1);
+    private static ShardPlan plan(ModelConfig config) {
+        return ShardPlanner.plan(ModelSpec.of(config), 1);
     }
 
     /// Returns the first block's gradients, after holding the arena to the estimate.
-    private static byte[] run(LlamaConfig config, Kernels kernels, long seed, int[] ids, int B, int T, DType dtype,
+    private static byte[] run(ModelConfig config, Kernels kernels, long seed, int[] ids, int B, int T, DType dtype,
             ActivationCheckpointing checkpointing) {
         long scratch = kernels.attentionScratchNumel(B, T, T, config.numAttentionHeads(), config.numKeyValueHeads(), config.headDim());
         long bytes = StepMemory.ofScratch(plan(config), 0, B, T, dtype, checkpointing, scratch, 1).activationBytes();

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.autograd.Parameter;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
@@ -23,7 +23,7 @@ class FiniteDifferencePropertyTest {
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void shouldMatchCentralDifferences(long seed) {
         var random = new Random(seed);
-        LlamaConfig config = RandomConfigs.next(random);
+        ModelConfig config = RandomConfigs.next(random);
         int B = 1 + random.nextInt(2);
         int T = 2 + random.nextInt(5);
         int[] ids = random.ints(B * T, 0, config.vocabSize()).toArray();

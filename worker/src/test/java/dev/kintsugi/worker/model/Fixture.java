@@ -1,7 +1,7 @@
 package dev.kintsugi.worker.model;
 
-import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsFile;
 import dev.kintsugi.worker.checkpoint.safetensors.TensorEntry;
 import dev.kintsugi.worker.memory.Tensor;
@@ -20,7 +20,7 @@ final class Fixture implements AutoCloseable {
     static final String[] NAMES = {"mha", "gqa", "llama3-rope", "tied", "linear-biases"};
 
     final Path directory;
-    final LlamaConfig config;
+    final ModelConfig config;
     final SafetensorsFile weights;
     final SafetensorsFile reference;
     final JsonNode training;
@@ -28,7 +28,7 @@ final class Fixture implements AutoCloseable {
     Fixture(String name) throws IOException {
         this.directory = Path.of("src/test/resources/fixtures", name);
         Path configFile = directory.resolve("config.json");
-        this.config = LlamaConfigParser.parse(Files.readString(configFile), configFile.toString());
+        this.config = ModelConfigParser.parse(Files.readString(configFile), configFile.toString());
         this.weights = SafetensorsFile.open(directory.resolve("model.safetensors"));
         this.reference = SafetensorsFile.open(directory.resolve("reference.safetensors"));
         this.training = JsonMapper.shared().readTree(Files.readString(directory.resolve("training.json")));

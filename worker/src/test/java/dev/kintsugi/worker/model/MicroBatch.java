@@ -1,8 +1,8 @@
 package dev.kintsugi.worker.model;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
@@ -17,7 +17,6 @@ import dev.kintsugi.worker.kernel.MetaKernels;
 import dev.kintsugi.worker.memory.Bf16;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
-import dev.kintsugi.worker.model.Llama.Pass;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -29,21 +28,21 @@ import java.util.function.Consumer;
 
 /// A whole model on one rank with all units gathered at once: runs micro-batches in the order that the step program has.
 final class MicroBatch {
-    final LlamaConfig config;
+    final ModelConfig config;
     final ShardPlan plan;
     final Kernels kernels;
     final DType dtype;
-    final Llama llama;
+    final Decoder decoder;
     final List<MemorySegment> weights = new ArrayList<>();       // a unit each
     final List<MemorySegment> gradients = new ArrayList<>();
     final List<UnitParameters> units = new ArrayList<>();
 
-    MicroBatch(LlamaConfig config, Kernels kernels, DType dtype, long positions, Arena arena) {
+    MicroBatch(ModelConfig config, Kernels kernels, DType dtype, long positions, Arena arena) {
         this.config = config;
-        this.plan = ShardPlanner.plan(LlamaModelSpec.of(config), 1);
+        this.plan = ShardPlanner.plan(ModelSpec.of(config), 1);
         this.kernels = kernels;
         this.dtype = dtype;
-        this.llama = new Llama(config, positions, dtype, arena);
+        this.decoder = new Decoder(config, positions, dtype, arena);
         for (UnitPlan unit : plan.units()) {
             weights.add(allocate(arena, unit.unshardedNumel() * dtype.bytes()));
             gradients.add(allocate(arena, unit.unshardedNumel() * Kernels.statistics(dtype).bytes()));
@@ -93,22 +92,22 @@ final class MicroBatch {
         var inputs = new ArrayDeque<Variable>();
 
         var embeddingTape = new Tape(kernels, arena, true);
-        Variable embedded = llama.forwardEmbedding(embeddingTape, units.getFirst(), idTensor);
+        Variable embedded = decoder.forwardEmbedding(embeddingTape, units.getFirst(), idTensor);
         Variable x = embedded;
         for (int block = 0; block < blocks; block++) {
             inputs.push(x);
             marks.push(arena.mark());
             tapes.push(new Tape(kernels, arena, !full));
-            x = llama.forwardBlock(tapes.peek(), units.get(1 + block), x, B, T, pass);
+            x = decoder.forwardBlock(tapes.peek(), units.get(1 + block), x, B, T, pass);
         }
         x.setGrad(dStream);
-        double loss = llama.loss(new Tape(kernels, arena, false), head(), x, labelTensor, scale, true);
+        double loss = decoder.loss(new Tape(kernels, arena, false), head(), x, labelTensor, scale, true);
         for (int block = blocks - 1; block >= 0; block--) {
             Variable input = inputs.pop();
             Tape tape = tapes.pop();
             if (full) {
                 tape = new Tape(kernels, arena, true);
-                x = llama.forwardBlock(tape, units.get(1 + block), input, B, T, Pass.RECOMPUTE);
+                x = decoder.forwardBlock(tape, units.get(1 + block), input, B, T, Pass.RECOMPUTE);
                 x.setGrad(dStream);
             }
             tape.backward(x);
@@ -127,11 +126,11 @@ final class MicroBatch {
     /// (N, V), without gradients.
     Tensor logits(StepArena arena, int[] ids, long B, long T) {
         var tape = new Tape(kernels, arena, false);
-        Variable x = llama.forwardEmbedding(tape, units.getFirst(), ints(arena, ids));
+        Variable x = decoder.forwardEmbedding(tape, units.getFirst(), ints(arena, ids));
         for (int block = 0; block < config.numHiddenLayers(); block++) {
-            x = llama.forwardBlock(tape, units.get(1 + block), x, B, T, Pass.KEEP_PRODUCTS);
+            x = decoder.forwardBlock(tape, units.get(1 + block), x, B, T, Pass.KEEP_PRODUCTS);
         }
-        return llama.logits(tape, head(), x);
+        return decoder.logits(tape, head(), x);
     }
 
     static int[] labels(int[] ids, int T) {

@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.model;
 
 import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import java.util.Random;
 
@@ -8,7 +9,7 @@ import java.util.Random;
 final class RandomConfigs {
     private RandomConfigs() {}
 
-    static LlamaConfig next(Random random) {
+    static ModelConfig next(Random random) {
         int G = 1 + random.nextInt(3);
         int H = G * (1 + random.nextInt(3));
         int D = 2 * (1 + random.nextInt(4));

@@ -6,7 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kintsugi.proto.v1.LoadMode;
 import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.ShardPlan;
@@ -138,7 +139,7 @@ class StartingWeightsPropertyTest {
     /// 33, 41 and 6 rows do not divide by 4: shards differ in length.
     private static ShardPlan plan(Sharding sharding) {
         var config = new LlamaConfig(24, 41, 2, 4, 1, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), false, true, false, 0.05);
-        return ShardPlanner.plan(LlamaModelSpec.of(config), sharding);
+        return ShardPlanner.plan(ModelSpec.of(config), sharding);
     }
 
     private Held load(ShardPlan plan, LoadMode mode, long pieceBytes, Opener opener) throws Exception {

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.checkpoint.export;
 
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import java.util.List;
 import java.util.Optional;
@@ -16,8 +17,7 @@ record ExportedConfig(ObjectNode config) {
     /// @param type F32 or BF16
     static ExportedConfig of(String modelConfigJson, ElementType type) {
         var config = (ObjectNode) JSON.readTree(modelConfigJson);
-        if (!config.has("model_type")) { config.put("model_type", "llama"); }
-        config.putArray("architectures").add("LlamaForCausalLM");
+        config.putArray("architectures").add(ModelConfigParser.parse(modelConfigJson, "config.json").architecture().transformersClass());
         // "dtype" is Transformers 5's name; "torch_dtype" is what versions before 4.56 read, and is warned about where both are.
         String dtype = type == ElementType.BF16 ? "bfloat16" : "float32";
         config.put("dtype", dtype);

@@ -24,8 +24,6 @@ import java.util.stream.Collectors;
 ///
 /// Opening reads headers only, and checks that every parameter of the model is there in its shape before anything starts.
 public final class HuggingFaceWeights implements WeightSource {
-    private static final String EMBEDDING = "model.embed_tokens.weight";
-    private static final String HEAD = "lm_head.weight";
     private static final int NAMED_MOST = 4;
 
     private final Path dir;
@@ -92,12 +90,14 @@ public final class HuggingFaceWeights implements WeightSource {
 
     /// Of a tied pair, files have one or both, and some writers keep the head.
     private void tie() {
-        if (!model.config().tieWordEmbeddings() || !tensors.containsKey(HEAD)) { return; }
-        boolean both = tensors.containsKey(EMBEDDING);
-        if (!both) { tensors.put(EMBEDDING, tensors.get(HEAD)); }
-        notes.add("tied weights (\"tie_word_embeddings\": true): %s is read, for both, from %s".formatted(both ? EMBEDDING : HEAD,
-                tensors.get(EMBEDDING).place()));
-        tensors.remove(HEAD);
+        String embedding = model.config().embeddingName();
+        String head = model.config().headName();
+        if (!model.config().tieWordEmbeddings() || !tensors.containsKey(head)) { return; }
+        boolean both = tensors.containsKey(embedding);
+        if (!both) { tensors.put(embedding, tensors.get(head)); }
+        notes.add("tied weights (\"tie_word_embeddings\": true): %s is read, for both, from %s".formatted(both ? embedding : head,
+                tensors.get(embedding).place()));
+        tensors.remove(head);
     }
 
     private void check() {
@@ -119,7 +119,7 @@ public final class HuggingFaceWeights implements WeightSource {
     private String missing(List<ParameterSpec> missing) {
         String first = missing.stream().limit(NAMED_MOST).map(p -> "'%s' of shape %s".formatted(p.name(), p.shape())).collect(Collectors.joining(", "));
         if (missing.size() == 1) {
-            return "%s: the weights have no tensor %s; %s".formatted(dir, first, missing.getFirst().name().equals(HEAD)
+            return "%s: the weights have no tensor %s; %s".formatted(dir, first, missing.getFirst().name().equals(model.config().headName())
                     ? "set \"tie_word_embeddings\": true in config.json if the model ties them"
                     : "use the weights and config.json of the same model");
         }

@@ -3,8 +3,7 @@ package dev.kintsugi.worker.checkpoint.weights;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.kintsugi.sharding.architecture.LlamaConfigParser;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.worker.checkpoint.SavedModel;
@@ -62,7 +61,7 @@ class HuggingFaceWeightsTest {
     }
 
     private static ModelSpec tied() {
-        return LlamaModelSpec.of(LlamaConfigParser.parse(
+        return ModelSpec.of(ModelConfigParser.parse(
                 SavedModel.CONFIG.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true"), "config.json"));
     }
 

@@ -24,7 +24,7 @@ import tools.jackson.databind.JsonNode;
 
 /// Parity with PyTorch and Transformers in fp32. Tolerances: logits are around 1 and go through some thirty fp32 roundings, so 1e-5;
 /// gradients, relative to the largest of their tensor, 1e-4; losses of 50 AdamW steps 1e-4, rounding growing with each update.
-class LlamaConformanceTest {
+class DecoderConformanceTest {
     private static final long ARENA_BYTES = 4 << 20;
 
     static Stream<Arguments> fixturesAndKernels() {

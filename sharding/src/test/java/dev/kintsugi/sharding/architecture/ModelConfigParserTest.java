@@ -8,24 +8,24 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class LlamaConfigParserTest {
+class ModelConfigParserTest {
     private static final String BASE = """
             "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
             "vocab_size": 100""";
 
     @Test
     void shouldFillInTransformersDefaults() {
-        LlamaConfig c = LlamaConfigParser.parse("{" + BASE + "}", "config.json");
+        ModelConfig c = ModelConfigParser.parse("{" + BASE + "}", "config.json");
         assertThat(c).isEqualTo(new LlamaConfig(64, 96, 2, 4, 4, 16, 100, 2048, 1e-6, 10000, new RopeScaling.None(), false, false,
                 false, 0.02));
     }
 
     @Test
     void shouldReadBothRopeDialectsAlike() {
-        LlamaConfig old = LlamaConfigParser.parse("{" + BASE + """
+        ModelConfig old = ModelConfigParser.parse("{" + BASE + """
                 , "rope_theta": 500000.0, "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
                 "high_freq_factor": 4.0, "original_max_position_embeddings": 32}}""", "old");
-        LlamaConfig now = LlamaConfigParser.parse("{" + BASE + """
+        ModelConfig now = ModelConfigParser.parse("{" + BASE + """
                 , "rope_parameters": {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
                 "high_freq_factor": 4.0, "original_max_position_embeddings": 32}}""", "now");
         assertThat(now).isEqualTo(old);
@@ -34,7 +34,7 @@ class LlamaConfigParserTest {
 
     @Test
     void shouldReadTheOldNameOfTheRopeType() {
-        LlamaConfig c = LlamaConfigParser.parse("{" + BASE + ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}", "f");
+        ModelConfig c = ModelConfigParser.parse("{" + BASE + ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}", "f");
         assertThat(c.ropeScaling()).isEqualTo(new RopeScaling.Linear(2));
     }
 
@@ -53,15 +53,15 @@ class LlamaConfigParserTest {
             {BASE, "vocab_size": -5}                       | field vocab_size=-5 must be a whole number >= 1
             """)
     void shouldNameTheFileAndTheFieldThatIsWrong(String json, String expected) {
-        assertThatThrownBy(() -> LlamaConfigParser.parse(json.replace("BASE", BASE), "m/config.json"))
+        assertThatThrownBy(() -> ModelConfigParser.parse(json.replace("BASE", BASE), "m/config.json"))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("m/config.json").hasMessageContaining(expected);
     }
 
     @Test
     void shouldNameParametersAsHuggingFaceDoes() {
         LlamaConfig tied = new LlamaConfig(8, 12, 1, 2, 1, 4, 10, 16, 1e-6, 1e4, new RopeScaling.None(), true, true, true, 0.02);
-        assertThat(LlamaModelSpec.of(tied).units().stream().map(UnitSpec::name)).containsExactly("embedding", "model.layers.0");
-        List<String> names = LlamaModelSpec.of(tied).parameters().stream().map(ParameterSpec::name).toList();
+        assertThat(ModelSpec.of(tied).units().stream().map(UnitSpec::name)).containsExactly("embedding", "model.layers.0");
+        List<String> names = ModelSpec.of(tied).parameters().stream().map(ParameterSpec::name).toList();
         assertThat(names).contains("model.embed_tokens.weight", "model.norm.weight", "model.layers.0.self_attn.q_proj.bias",
                 "model.layers.0.mlp.down_proj.bias").doesNotContain("lm_head.weight");
     }

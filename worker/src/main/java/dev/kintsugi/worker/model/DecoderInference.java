@@ -1,8 +1,8 @@
 package dev.kintsugi.worker.model;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
-import dev.kintsugi.sharding.architecture.LlamaModelSpec;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.estimate.InferenceEstimate;
 import dev.kintsugi.sharding.estimate.LossChunks;
 import dev.kintsugi.worker.autograd.Tape;
@@ -20,17 +20,17 @@ import java.util.Map;
 /// A whole model in one process, for evaluation and generation. One sequence at a time, one thread.
 ///
 /// ```java
-/// try (var llama = new LlamaInference(config, kernels, weights, promptLength + newTokens)) {
-///     Tensor logits = llama.append(promptIds);            // (1, V): what follows the prompt
-///     while (...) { logits = llama.append(nextId); }
+/// try (var model = new DecoderInference(config, kernels, weights, promptLength + newTokens)) {
+///     Tensor logits = model.append(promptIds);            // (1, V): what follows the prompt
+///     while (...) { logits = model.append(nextId); }
 /// }
 /// ```
-public final class LlamaInference implements AutoCloseable {
+public final class DecoderInference implements AutoCloseable {
     private final Arena arena = Arena.ofShared();               // rotary tables and KV cache, for this object's life
-    private final LlamaConfig config;
+    private final ModelConfig config;
     private final Kernels kernels;
     private final DType dtype;
-    private final Llama llama;
+    private final Decoder decoder;
     private final List<UnitParameters> units;
     private final KvCache cache;
     private final StepArena stepArena;
@@ -38,12 +38,12 @@ public final class LlamaInference implements AutoCloseable {
     /// @param weights by their names in the checkpoint, of one dtype, F32 or BF16, in which it computes; borrowed
     /// @param positions the longest sequence that will come
     /// @throws IllegalArgumentException if a weight is missing or has another shape than the config gives it
-    public LlamaInference(LlamaConfig config, Kernels kernels, Map<String, Tensor> weights, long positions) {
+    public DecoderInference(ModelConfig config, Kernels kernels, Map<String, Tensor> weights, long positions) {
         this.config = config;
         this.kernels = kernels;
-        this.units = LlamaModelSpec.of(config).units().stream().map(unit -> UnitParameters.of(unit, weights)).toList();
+        this.units = ModelSpec.of(config).units().stream().map(unit -> UnitParameters.of(unit, weights)).toList();
         this.dtype = weights.values().iterator().next().dtype();
-        this.llama = new Llama(config, positions, dtype, arena);
+        this.decoder = new Decoder(config, positions, dtype, arena);
         this.cache = new KvCache(config, positions, dtype, arena);
         this.stepArena = StepArena.ofBytes(InferenceEstimate.arenaBytes(config, positions, dtype));
     }
@@ -62,7 +62,7 @@ public final class LlamaInference implements AutoCloseable {
             stepArena.release(0);
             last = forward(ids, from, rows, cache).rows(rows - 1L, 1);
         }
-        return llama.logits(tape(), head(), Variable.of(last));
+        return decoder.logits(tape(), head(), Variable.of(last));
     }
 
     /// Positions of the sequence so far.
@@ -82,7 +82,7 @@ public final class LlamaInference implements AutoCloseable {
         Tensor labels = stepArena.allocate(DType.I32, ids.length);
         MemorySegment.copy(ids, 1, labels.data(), ValueLayout.JAVA_INT, 0, ids.length - 1);
         labels.data().setAtIndex(ValueLayout.JAVA_INT, ids.length - 1L, -100);
-        return llama.loss(tape(), head(), Variable.of(x), labels, 1, false);
+        return decoder.loss(tape(), head(), Variable.of(x), labels, 1, false);
     }
 
     /// Logits (T, V) of every position of `ids (T)`, in the caller's arena. Leaves the sequence alone.
@@ -95,7 +95,7 @@ public final class LlamaInference implements AutoCloseable {
         for (long from = 0; from < ids.length; from += chunk) {
             long rows = Math.min(chunk, ids.length - from);
             long mark = stepArena.mark();
-            kernels.copy(logits.rows(from, rows), llama.logits(tape(), head(), Variable.of(x.rows(from, rows))));
+            kernels.copy(logits.rows(from, rows), decoder.logits(tape(), head(), Variable.of(x.rows(from, rows))));
             stepArena.release(mark);
         }
         return logits;
@@ -108,12 +108,12 @@ public final class LlamaInference implements AutoCloseable {
     private Tensor forward(int[] ids, int from, int rows, KvCache history) {
         Tensor idTensor = stepArena.allocate(DType.I32, rows);
         MemorySegment.copy(ids, from, idTensor.data(), ValueLayout.JAVA_INT, 0, rows);
-        Variable x = llama.forwardEmbedding(tape(), units.getFirst(), idTensor);
+        Variable x = decoder.forwardEmbedding(tape(), units.getFirst(), idTensor);
         for (int block = 0; block < config.numHiddenLayers(); block++) {
             long mark = stepArena.mark();
             UnitParameters weights = units.get(1 + block);
-            Variable y = history == null ? llama.forwardBlock(tape(), weights, x, 1, rows, Llama.Pass.KEEP_PRODUCTS)
-                    : llama.forwardBlock(tape(), weights, x, rows, history, block);
+            Variable y = history == null ? decoder.forwardBlock(tape(), weights, x, 1, rows, Pass.KEEP_PRODUCTS)
+                    : decoder.forwardBlock(tape(), weights, x, rows, history, block);
             kernels.copy(x.data(), y.data());
             stepArena.release(mark);
         }

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.fail;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.cpu.CpuKernels;
 import dev.kintsugi.worker.memory.Bf16;
@@ -21,14 +21,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class LlamaInferenceTest {
+class DecoderInferenceTest {
     private final Kernels kernels = CpuKernels.open();
 
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4})
     void shouldGiveTheSameLogitsWithAndWithoutCache(long seed) {
         var random = new Random(seed);
-        LlamaConfig config = RandomConfigs.next(random);
+        ModelConfig config = RandomConfigs.next(random);
         int T = 600;                                             // more than one chunk of the prompt and of the loss
         int[] ids = random.ints(T, 0, config.vocabSize()).toArray();
         try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.ofBytes(64 << 20)) {
@@ -36,7 +36,7 @@ class LlamaInferenceTest {
             model.initialise(seed);
             Tensor expected = model.logits(stepArena, ids, 1, T);
             double loss = kernels.crossEntropy(expected, MicroBatch.ints(stepArena, MicroBatch.labels(ids, T)), 1, false);
-            try (var inference = new LlamaInference(config, kernels, weights(model), T)) {
+            try (var inference = new DecoderInference(config, kernels, weights(model), T)) {
                 Tensor whole = inference.logits(ids, jobArena);
                 assertClose(whole, expected, 0);
                 assertThat(inference.lossSum(ids)).isCloseTo(loss, within(1e-3));
@@ -55,7 +55,7 @@ class LlamaInferenceTest {
     @ValueSource(longs = {1, 2, 3})
     void shouldGiveTheLogitsOfTrainingInBf16(long seed) {
         var random = new Random(seed);
-        LlamaConfig config = RandomConfigs.next(random);
+        ModelConfig config = RandomConfigs.next(random);
         int T = 300;
         int[] ids = random.ints(T, 0, config.vocabSize()).toArray();
         try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.ofBytes(64 << 20)) {
@@ -64,7 +64,7 @@ class LlamaInferenceTest {
             Tensor expected = model.logits(stepArena, ids, 1, T);
             double largest = 1;
             for (long i = 0; i < expected.numel(); i++) { largest = Math.max(largest, Math.abs(Bf16.get(expected.data(), i))); }
-            try (var inference = new LlamaInference(config, kernels, weights(model), T)) {
+            try (var inference = new DecoderInference(config, kernels, weights(model), T)) {
                 assertClose(inference.logits(ids, jobArena), expected, 0, 0);
                 assertClose(inference.append(Arrays.copyOf(ids, 20)), expected, 19 * config.vocabSize(), 0x1p-6 * largest);
                 for (int i = 20; i < T; i++) { assertClose(inference.append(ids[i]), expected, (long) i * config.vocabSize(), 0x1p-6 * largest); }
@@ -74,17 +74,17 @@ class LlamaInferenceTest {
 
     @Test
     void shouldNameAMissingWeightAndRefuseTooLongASequence() {
-        LlamaConfig config = RandomConfigs.next(new Random(1));
+        ModelConfig config = RandomConfigs.next(new Random(1));
         try (Arena jobArena = Arena.ofConfined()) {
             var model = new MicroBatch(config, kernels, DType.F32, 4, jobArena);
             Map<String, Tensor> weights = weights(model);
-            try (var inference = new LlamaInference(config, kernels, weights, 4)) {
+            try (var inference = new DecoderInference(config, kernels, weights, 4)) {
                 inference.append(1, 2, 3);
                 assertThatThrownBy(() -> inference.append(1, 2)).hasMessage("append of 2 ids to a sequence of 3 of 4 positions");
                 assertThatThrownBy(inference::append).hasMessageContaining("append of 0 ids");
             }
             weights.remove("model.norm.weight");
-            assertThatThrownBy(() -> new LlamaInference(config, kernels, weights, 4)).hasMessageContaining("weight model.norm.weight=null");
+            assertThatThrownBy(() -> new DecoderInference(config, kernels, weights, 4)).hasMessageContaining("weight model.norm.weight=null");
         }
     }
 

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.LossChunks;
+import dev.kintsugi.worker.autograd.Norm;
 import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.UnitParameters;
 import dev.kintsugi.worker.autograd.Variable;
@@ -14,10 +16,11 @@ import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.Arena;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-class LlamaLossTest {
+class DecoderLossTest {
     private static final LlamaConfig CONFIG = new LlamaConfig(6, 8, 1, 1, 1, 2, 11, 64, 1e-5, 100, new RopeScaling.None(), false, false, false, 0.02);
     private static final int N = 1200;
     private static final double SCALE = 0.01;
@@ -35,14 +38,15 @@ class LlamaLossTest {
             Tensor x = arena.allocate(DType.F64, N, CONFIG.hiddenSize());
             for (long i = 0; i < x.numel(); i++) { MicroBatch.set(x, i, random.nextGaussian()); }
             var chunked = Variable.of(x);
-            double loss = model.llama.loss(new Tape(kernels, arena, false), head, chunked, MicroBatch.ints(arena, labels), SCALE, true);
+            double loss = model.decoder.loss(new Tape(kernels, arena, false), head, chunked, MicroBatch.ints(arena, labels), SCALE, true);
 
             var whole = Variable.of(x);
             var tape = new Tape(kernels, arena, true);
             Tensor chunkedGradient = copy(arena, head.get("lm_head.weight").grad());
             Tensor chunkedGain = copy(arena, head.get("model.norm.weight").grad());
             model.zeroGradients();
-            Variable logits = tape.linear(tape.rmsNorm(whole, head.get("model.norm.weight"), CONFIG.rmsNormEps()), head.get("lm_head.weight"), null);
+            Variable logits = tape.normLinear(whole, new Norm(head.get("model.norm.weight"), CONFIG.rmsNormEps()), false,
+                    List.of(new Tape.Projection(arena.allocate(DType.F64, N, CONFIG.vocabSize()), head.get("lm_head.weight"), null))).getFirst();
             Tensor dLogits = copy(arena, logits.data());
             double expected = kernels.crossEntropy(dLogits, MicroBatch.ints(arena, labels), SCALE, true);
             logits.setGrad(dLogits);

@@ -1,0 +1,27 @@
+package dev.kintsugi.sharding.estimate;
+
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+import dev.kintsugi.sharding.architecture.ModelConfig;
+
+/// Bytes that one block holds in the step arena above where its forward pass begins, each a sum of the tensors that the architecture's
+/// `worker.model.Block` allocates, in that order.
+///
+/// In all methods `norms` says whether norms are kept for the backward pass or made again there.
+interface BlockMemory {
+    /// @param N rows
+    /// @param attentionScratch elements
+    static BlockMemory of(ModelConfig config, long N, TensorBytes bytes, long attentionScratch) {
+        return switch (config) {
+            case LlamaConfig llama -> LlamaBlockMemory.of(llama, N, bytes, attentionScratch);
+        };
+    }
+
+    /// What a recorded forward pass leaves, the output included.
+    long kept(boolean norms);
+
+    /// The most that a forward pass holds.
+    long forwardPeak(boolean norms);
+
+    /// The most that a backward pass holds, what forward left included.
+    long backwardPeak(boolean norms);
+}

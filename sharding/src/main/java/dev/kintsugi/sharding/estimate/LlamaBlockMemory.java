@@ -1,0 +1,62 @@
+package dev.kintsugi.sharding.estimate;
+
+import static dev.kintsugi.sharding.estimate.TensorBytes.statistic;
+
+import dev.kintsugi.sharding.architecture.LlamaConfig;
+
+/// See `worker.model.LlamaBlock`.
+///
+/// @param stream of the residual stream, and of a norm of it
+/// @param queries of all query heads
+/// @param keyValues of all key heads, and of all value heads
+/// @param hidden of gate, and of up
+/// @param rowStatistic a number for each row
+/// @param logSumExp attention's statistic
+/// @param headNorms of normed queries and keys, and their statistics; 0 without such norms
+/// @param scratch of attention
+record LlamaBlockMemory(long stream, long queries, long keyValues, long hidden, long rowStatistic, long logSumExp, long headNorms,
+        long scratch) implements BlockMemory {
+    static LlamaBlockMemory of(LlamaConfig c, long N, TensorBytes bytes, long attentionScratch) {
+        long queries = bytes.value(N * c.queryDim());
+        long keyValues = bytes.value(N * c.keyValueDim());
+        long headNorms = queries + statistic(N * c.numAttentionHeads()) + keyValues + statistic(N * c.numKeyValueHeads());
+        return new LlamaBlockMemory(bytes.value(N * c.hiddenSize()), queries, keyValues, bytes.value(N * c.intermediateSize()), statistic(N),
+                statistic(N * c.numAttentionHeads()), c.headNorms() ? headNorms : 0, statistic(attentionScratch));
+    }
+
+    private long norm(boolean held) {
+        return held ? stream : 0;
+    }
+
+    /// Output; q, k, v; rstd and the norm.
+    private long keptByProjections(boolean norms) {
+        return stream + queries + 2 * keyValues + rowStatistic + norm(norms);
+    }
+
+    /// The same, the heads' norms, attention's output and its log-sum-exp.
+    private long keptByAttention(boolean norms) {
+        return keptByProjections(norms) + headNorms + queries + logSumExp;
+    }
+
+    /// The same, the middle of the block, gate, up, rstd and the norm.
+    @Override
+    public long kept(boolean norms) {
+        return keptByAttention(norms) + stream + 2 * hidden + rowStatistic + norm(norms);
+    }
+
+    @Override
+    public long forwardPeak(boolean norms) {
+        long projections = keptByProjections(norms) + norm(!norms);
+        long mlp = kept(norms) + Math.max(norm(!norms), hidden);
+        return Math.max(Math.max(projections, keptByAttention(norms) + scratch), mlp);
+    }
+
+    /// The MLP's part holds the gradient of the product, then the norm and its gradient; attention's those of its output and of q, k, v,
+    /// and above them first scratch, then the norm. Gradients before the heads' norms take the place of values.
+    @Override
+    public long backwardPeak(boolean norms) {
+        long mlp = Math.max(hidden, norm(!norms));
+        long attention = 2 * queries + 2 * keyValues + Math.max(scratch, norm(!norms));
+        return kept(norms) + Math.max(mlp, attention);
+    }
+}
