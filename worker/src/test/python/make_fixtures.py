@@ -1,12 +1,12 @@
-"""Makes worker/src/test/resources/fixtures/*: what PyTorch and Transformers compute for tiny Llamas.
+"""Makes worker/src/test/resources/fixtures/*: what PyTorch and Transformers compute for tiny models of each architecture.
 
-Run by hand when a configuration is added (Python 3, torch, transformers, safetensors; CPU is enough):
+Run by hand when a configuration is added (Python 3, torch, transformers, safetensors; CPU is enough), for the configurations named or all:
 
-    python worker/src/test/python/make_fixtures.py worker/src/test/resources/fixtures
+    python worker/src/test/python/make_fixtures.py worker/src/test/resources/fixtures [NAME ...]
 
 One directory a configuration:
-    config.json          the model's; `rope_parameters` or `rope_theta` + `rope_scaling`, as `dialect` says
-    model.safetensors    initial weights, with larger noise than an initialisation has, so that every path matters
+    config.json          of a Llama: `rope_parameters` or `rope_theta` + `rope_scaling`, as `dialect` says; of others as Transformers writes it
+    model.safetensors    initial weights under the names that Transformers gives them in files, with larger noise than an initialisation has, so that every path matters
     reference.safetensors
         input_ids        (B, T) int32
         logits           (B, T, V) float32
@@ -21,7 +21,7 @@ import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM, get_scheduler
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, get_scheduler
 
 STEPS = 50
 MICRO_BATCHES = 3
@@ -45,6 +45,20 @@ CONFIGS = {
         dialect="rope_theta", rope_theta=1000.0, scaling=dict(rope_type="linear", factor=2.0), attention_bias=True, mlp_bias=True,
         num_key_value_heads=2),
 }
+SMALL = dict(hidden_size=16, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, vocab_size=61, max_position_embeddings=64,
+             bos_token_id=1, eos_token_id=2)
+RELATIVES = {
+    "qwen2": dict(model_type="qwen2", num_key_value_heads=2, rope_parameters=dict(rope_type="default", rope_theta=1000.0)),
+    "qwen2-tied": dict(model_type="qwen2", num_key_value_heads=1, tie_word_embeddings=True, hidden_size=12, num_attention_heads=3),
+    "qwen3": dict(model_type="qwen3", num_key_value_heads=2, head_dim=6, rope_parameters=dict(rope_type="default", rope_theta=1000000.0)),
+    "qwen3-tied-biases": dict(model_type="qwen3", num_key_value_heads=1, head_dim=8, tie_word_embeddings=True, attention_bias=True),
+}
+
+
+def make_relative(settings):
+    """A configuration of an architecture other than Llama, which writes itself."""
+    settings = {**SMALL, **settings}
+    return AutoConfig.for_model(settings.pop("model_type"), **settings, attn_implementation="eager")
 
 
 def make_config(settings):
@@ -65,7 +79,7 @@ def make_config(settings):
 
 def make_model(config, seed):
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(config).float()
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float()
     with torch.no_grad():
         for name, p in model.named_parameters():
             noise = torch.randn_like(p) * 0.2
@@ -103,12 +117,18 @@ def train(model, pool):
 
 def make(directory, settings, seed):
     directory.mkdir(parents=True, exist_ok=True)
-    config, written = make_config(settings)
-    model = make_model(config, seed)
-    (directory / "config.json").write_text(json.dumps(written, indent=2) + "\n")
-    tied = config.tie_word_embeddings
-    weights = {n: p.detach().clone() for n, p in model.named_parameters() if not (tied and n == "lm_head.weight")}
-    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    if "model_type" in settings:
+        config = make_relative(settings)
+        model = make_model(config, seed)
+        model.save_pretrained(directory)
+        (directory / "generation_config.json").unlink()
+    else:
+        config, written = make_config(settings)
+        model = make_model(config, seed)
+        (directory / "config.json").write_text(json.dumps(written, indent=2) + "\n")
+        tied = config.tie_word_embeddings
+        weights = {n: p.detach().clone() for n, p in model.named_parameters() if not (tied and n == "lm_head.weight")}
+        save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
 
     ids = torch.randint(0, config.vocab_size, (BATCH, LENGTH), dtype=torch.int32)
     pool = torch.randint(0, config.vocab_size, (POOL, BATCH, LENGTH), dtype=torch.int32)
@@ -130,6 +150,8 @@ def make(directory, settings, seed):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    for seed, (name, settings) in enumerate(CONFIGS.items()):
+    for seed, (name, settings) in enumerate({**CONFIGS, **RELATIVES}.items()):
+        if sys.argv[2:] and name not in sys.argv[2:]:
+            continue
         make(pathlib.Path(sys.argv[1]) / name, settings, seed)
         print("made", name, "with torch", torch.__version__)

@@ -40,7 +40,9 @@ class ModelConfigParserTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            {"model_type": "gpt2"}                         | model_type=gpt2
+            {"model_type": "gpt2"}                         | model_type=gpt2 is not supported; models of these can be trained: llama, qwen2, qwen3
+            {"hidden_size": 8}                             | model_type=(none)
+            {BASE, "attention_dropout": 0.1}               | field attention_dropout=0.1 must be 0: dropout is not supported
             {"model_type": "llama"}                        | hidden_size is missing
             {                                              | not valid JSON
             []                                             | no JSON object
@@ -55,6 +57,21 @@ class ModelConfigParserTest {
     void shouldNameTheFileAndTheFieldThatIsWrong(String json, String expected) {
         assertThatThrownBy(() -> ModelConfigParser.parse(json.replace("BASE", BASE), "m/config.json"))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("m/config.json").hasMessageContaining(expected);
+    }
+
+    @Test
+    void shouldGiveRelativesTheirOwnParametersAndDefaults() {
+        var qwen2 = (LlamaConfig) ModelConfigParser.parse("{" + BASE.replace("llama", "qwen2") + ", \"num_key_value_heads\": null}", "f");
+        assertThat(qwen2.numKeyValueHeads()).isEqualTo(4);
+        assertThat(names(qwen2)).contains("model.layers.1.self_attn.q_proj.bias").doesNotContain("model.layers.1.self_attn.o_proj.bias");
+        var qwen3 = (LlamaConfig) ModelConfigParser.parse("{" + BASE.replace("llama", "qwen3") + ", \"num_key_value_heads\": 2}", "f");
+        assertThat(qwen3.headDim()).isEqualTo(128);
+        assertThat(names(qwen3)).contains("model.layers.1.self_attn.q_norm.weight").doesNotContain("model.layers.1.self_attn.q_proj.bias");
+        assertThat(qwen3.architecture().transformersClass()).isEqualTo("Qwen3ForCausalLM");
+    }
+
+    private static List<String> names(ModelConfig config) {
+        return ModelSpec.of(config).parameters().stream().map(ParameterSpec::name).toList();
     }
 
     @Test

@@ -15,9 +15,10 @@ import java.nio.file.Path;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// What PyTorch and Transformers computed for one tiny Llama: see `src/test/python/make_fixtures.py`.
+/// What PyTorch and Transformers computed for one tiny model: see `src/test/python/make_fixtures.py`.
 final class Fixture implements AutoCloseable {
-    static final String[] NAMES = {"mha", "gqa", "llama3-rope", "tied", "linear-biases"};
+    static final String[] NAMES = {"mha", "gqa", "llama3-rope", "tied", "linear-biases", "qwen2", "qwen2-tied", "qwen3",
+            "qwen3-tied-biases"};
 
     final Path directory;
     final ModelConfig config;

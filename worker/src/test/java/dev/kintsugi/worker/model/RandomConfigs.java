@@ -1,11 +1,12 @@
 package dev.kintsugi.worker.model;
 
+import dev.kintsugi.sharding.architecture.Architecture;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import java.util.Random;
 
-/// Small Llamas with every option somewhere.
+/// Small models with every option somewhere.
 final class RandomConfigs {
     private RandomConfigs() {}
 
@@ -18,7 +19,8 @@ final class RandomConfigs {
             case 1 -> new RopeScaling.Linear(2);
             default -> new RopeScaling.Llama3(4, 1, 4, 8);
         };
-        return new LlamaConfig(3 + random.nextInt(20), 3 + random.nextInt(30), 1 + random.nextInt(3), H, G, D, 5 + random.nextInt(60), 64,
-                1e-5, 100, scaling, random.nextBoolean(), random.nextBoolean(), random.nextBoolean(), 0.02);
+        return new LlamaConfig(Architecture.LLAMA, 3 + random.nextInt(20), 3 + random.nextInt(30), 1 + random.nextInt(3), H, G, D,
+                5 + random.nextInt(60), 64, 1e-5, 100, scaling, random.nextBoolean(), random.nextBoolean(), random.nextBoolean(),
+                random.nextBoolean(), random.nextBoolean(), 0.02);
     }
 }
