@@ -6,7 +6,6 @@ import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.sharding.architecture.InitRule;
 import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.sharding.architecture.ModelSpec;
-import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.UnitSpec;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
