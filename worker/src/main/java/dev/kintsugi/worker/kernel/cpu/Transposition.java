@@ -33,8 +33,8 @@ final class Transposition {
     private static final LongVector SECOND_PAIRS = lanes(2, 3, 10, 11, 6, 7, 14, 15);
     private static final LongVector FIRST_HALVES = lanes(0, 1, 2, 3, 8, 9, 10, 11);
     private static final LongVector SECOND_HALVES = lanes(4, 5, 6, 7, 12, 13, 14, 15);
-    /// Elements of the largest copy, unless a tile's rows have more.
-    private static final long NUMEL_MAX = 1L << 20;
+    /// Elements of the largest copy, within a tile's rows.
+    private static final long NUMEL_MAX = 1L << 21;
     /// Elements between the copy's rows more than they hold: rows of a power of two would all want the same lines of the cache.
     private static final int GAP = 32;
     private static final long ALIGNMENT = 4096;
@@ -53,9 +53,10 @@ final class Transposition {
         return LongVector.SPECIES_PREFERRED == LONGS;
     }
 
-    /// How many of the copy's rows to make at once.
+    /// How many of the copy's rows to make at once: parts of about the same size, since each product that follows packs its other operand anew.
     static int rowsAtOnce(int rows, int columns) {
-        return (int) Math.clamp(NUMEL_MAX / columns / TILE * TILE, Math.min(rows, TILE), rows);
+        long parts = Math.max(1, Math.ceilDiv((long) rows * columns, NUMEL_MAX));
+        return (int) Math.min(rows, Math.ceilDiv(Math.ceilDiv(rows, parts), TILE) * TILE);
     }
 
     /// Elements between the rows of a copy.
