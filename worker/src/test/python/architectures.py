@@ -35,6 +35,7 @@ MODELS = {
     "mistral": dict(num_key_value_heads=3, sliding_window=9),
     "qwen2": dict(num_key_value_heads=2, tie_word_embeddings=True),
     "qwen3": dict(num_key_value_heads=3, head_dim=10),
+    "gpt_neox": dict(),
 }
 
 

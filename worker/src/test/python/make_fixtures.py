@@ -54,7 +54,12 @@ RELATIVES = {
     "qwen3-tied-biases": dict(model_type="qwen3", num_key_value_heads=1, head_dim=8, tie_word_embeddings=True, attention_bias=True),
     "mistral": dict(model_type="mistral", num_key_value_heads=2, head_dim=4, sliding_window=5),
     "qwen2-window": dict(model_type="qwen2", num_key_value_heads=4, use_sliding_window=True, sliding_window=3, max_window_layers=0),
+    "gpt-neox": dict(model_type="gpt_neox", rope_parameters=dict(rope_type="default", rope_theta=1000.0, partial_rotary_factor=0.5)),
+    "gpt-neox-sequential": dict(model_type="gpt_neox", use_parallel_residual=False, hidden_act="gelu_new", tie_word_embeddings=True, hidden_size=24,
+                                num_attention_heads=3),
 }
+# Where Transformers names a parameter otherwise than files do.
+IN_FILES = {"gpt_neox": {"lm_head.weight": "embed_out.weight"}}
 
 
 def make_relative(settings):
@@ -135,7 +140,8 @@ def make(directory, settings, seed):
     ids = torch.randint(0, config.vocab_size, (BATCH, LENGTH), dtype=torch.int32)
     pool = torch.randint(0, config.vocab_size, (POOL, BATCH, LENGTH), dtype=torch.int32)
     (loss_sum(model, ids) / (BATCH * (LENGTH - 1))).backward()
-    reference = {f"gradient.{n}": p.grad.clone() for n, p in model.named_parameters()}
+    in_files = IN_FILES.get(config.model_type, {})
+    reference = {f"gradient.{in_files.get(n, n)}": p.grad.clone() for n, p in model.named_parameters()}
     with torch.no_grad():
         reference["logits"] = model(input_ids=ids.long()).logits.contiguous()
     reference["input_ids"] = ids

@@ -9,7 +9,8 @@ public enum Architecture {
     LLAMA("llama", "LlamaForCausalLM", LlamaConfigs::llama),
     MISTRAL("mistral", "MistralForCausalLM", LlamaConfigs::mistral),
     QWEN2("qwen2", "Qwen2ForCausalLM", LlamaConfigs::qwen2),
-    QWEN3("qwen3", "Qwen3ForCausalLM", LlamaConfigs::qwen3);
+    QWEN3("qwen3", "Qwen3ForCausalLM", LlamaConfigs::qwen3),
+    GPT_NEOX("gpt_neox", "GPTNeoXForCausalLM", GptNeoXConfigs::read);
 
     private final String modelType;
     private final String transformersClass;

@@ -47,7 +47,7 @@ final class LlamaConfigs {
                 : defaults.keyValueHeads);
         return new LlamaConfig(architecture, hidden, config.positiveInt("intermediate_size"), config.positiveInt("num_hidden_layers"), heads,
                 keyValueHeads, headDim(config, defaults, hidden, heads), config.positiveInt("vocab_size"), maxPositions,
-                config.positiveNumber("rms_norm_eps", 1e-6), RopeFields.theta(config), RopeFields.scaling(config, maxPositions),
+                config.positiveNumber("rms_norm_eps", 1e-6), RopeFields.theta(config, "rope_theta"), RopeFields.scaling(config, maxPositions),
                 config.flag("tie_word_embeddings", false), particulars.projectionBias, particulars.outputBias, particulars.mlpBias,
                 particulars.headNorms, particulars.window, config.positiveNumber("initializer_range", 0.02));
     }

@@ -2,7 +2,7 @@ package dev.kintsugi.sharding.architecture;
 
 /// A decoder's `config.json`, checked: what is common to all architectures. Names are Transformers' own, in Java's spelling;
 /// [ModelConfigParser] reads it.
-public sealed interface ModelConfig permits LlamaConfig {
+public sealed interface ModelConfig permits LlamaConfig, GptNeoXConfig {
     /// More positions than any sequence has.
     int NO_WINDOW = Integer.MAX_VALUE;
 

@@ -13,6 +13,7 @@ public record ModelSpec(ModelConfig config, List<UnitSpec> units) {
     public static ModelSpec of(ModelConfig config) {
         return switch (config) {
             case LlamaConfig llama -> new ModelSpec(config, LlamaModelSpec.units(llama));
+            case GptNeoXConfig neox -> new ModelSpec(config, GptNeoXModelSpec.units(neox));
         };
     }
 

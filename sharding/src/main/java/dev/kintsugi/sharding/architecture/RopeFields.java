@@ -4,9 +4,10 @@ package dev.kintsugi.sharding.architecture;
 final class RopeFields {
     private RopeFields() {}
 
-    static double theta(ConfigObject config) {
+    /// @param old the field's name where there is no `rope_parameters`
+    static double theta(ConfigObject config, String old) {
         ConfigObject rope = config.object("rope_parameters");
-        double atTop = config.positiveNumber("rope_theta", 10000);
+        double atTop = config.positiveNumber(old, 10000);
         return rope == null ? atTop : rope.positiveNumber("rope_theta", atTop);
     }
 

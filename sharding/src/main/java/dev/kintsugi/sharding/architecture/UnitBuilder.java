@@ -29,6 +29,11 @@ final class UnitBuilder {
         return constant(name + ".weight", channels, 1);
     }
 
+    /// Gain and bias of a norm that centres.
+    UnitBuilder layerNorm(String name, long channels) {
+        return gain(name, channels).constant(name + ".bias", channels, 0);
+    }
+
     private UnitBuilder constant(String name, long channels, double value) {
         parameters.add(new ParameterSpec(name, List.of(channels), new InitRule.Constant(value), false));
         return this;

@@ -39,7 +39,7 @@ public final class ActivationEstimate {
     static long forwardArenaBytes(ModelConfig c, long T, long S, DType dtype, long logitRows) {
         long scratch = ScratchSizes.attentionNumel(1, T, S, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
         var e = new ActivationEstimate(c, 1, T, dtype, scratch);
-        long head = e.bytes.value(logitRows * e.C) + statistic(logitRows) + e.bytes.value(logitRows * e.V);
+        long head = e.head(logitRows);
         return 2 * statistic(T) + e.stream() + Math.max(e.block.forwardPeak(false), head);
     }
 
@@ -87,9 +87,13 @@ public final class ActivationEstimate {
         return bytes.value(N * C);
     }
 
-    /// Norm and rstd, logits; the norm's gradient takes its place.
+    /// The norm's gradient takes its place.
     private long lossChunk() {
-        long rows = LossChunks.rows(N, V);
-        return bytes.value(rows * C) + statistic(rows) + bytes.value(rows * V);
+        return head(LossChunks.rows(N, V));
+    }
+
+    /// Norm and its statistics, logits.
+    private long head(long rows) {
+        return bytes.value(rows * C) + statistic(rows * block.statisticsPerRow()) + bytes.value(rows * V);
     }
 }

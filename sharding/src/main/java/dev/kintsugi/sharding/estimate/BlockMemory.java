@@ -1,5 +1,6 @@
 package dev.kintsugi.sharding.estimate;
 
+import dev.kintsugi.sharding.architecture.GptNeoXConfig;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 
@@ -13,6 +14,7 @@ interface BlockMemory {
     static BlockMemory of(ModelConfig config, long N, TensorBytes bytes, long attentionScratch) {
         return switch (config) {
             case LlamaConfig llama -> LlamaBlockMemory.of(llama, N, bytes, attentionScratch);
+            case GptNeoXConfig neox -> GptNeoXBlockMemory.of(neox, N, bytes, attentionScratch);
         };
     }
 
@@ -24,4 +26,7 @@ interface BlockMemory {
 
     /// The most that a backward pass holds, what forward left included.
     long backwardPeak(boolean norms);
+
+    /// Numbers that a norm keeps of each row for its backward pass.
+    int statisticsPerRow();
 }

@@ -59,4 +59,9 @@ record LlamaBlockMemory(long stream, long queries, long keyValues, long hidden, 
         long attention = 2 * queries + 2 * keyValues + Math.max(scratch, norm(!norms));
         return kept(norms) + Math.max(mlp, attention);
     }
+
+    @Override
+    public int statisticsPerRow() {
+        return 1;
+    }
 }

@@ -40,7 +40,7 @@ class ModelConfigParserTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            {"model_type": "gpt2"}                         | model_type=gpt2 is not supported; models of these can be trained: llama, mistral, qwen2, qwen3
+            {"model_type": "gpt2"}                         | is not supported; models of these can be trained: llama, mistral, qwen2, qwen3, gpt_neox
             {"hidden_size": 8}                             | model_type=(none)
             {BASE, "attention_dropout": 0.1}               | field attention_dropout=0.1 must be 0: dropout is not supported
             {"model_type": "llama"}                        | hidden_size is missing
@@ -98,6 +98,30 @@ class ModelConfigParserTest {
             """)
     void shouldRefuseAWindowInSomeLayersOnly(String type, String fields, String expected) {
         assertThatThrownBy(() -> parse(type, fields)).hasMessageContaining(expected);
+    }
+
+    @Test
+    void shouldReadGptNeoXInBothDialects() {
+        var old = (GptNeoXConfig) parse("gpt_neox", "\"rotary_pct\": 0.5, \"rotary_emb_base\": 500, \"hidden_act\": \"gelu_fast\"");
+        var now = (GptNeoXConfig) parse("gpt_neox", """
+                "rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 0.5}, "hidden_act": "gelu_new\"""");
+        assertThat(now).isEqualTo(old);
+        assertThat(old).isEqualTo(new GptNeoXConfig(64, 96, 2, 4, 100, 2048, 1e-5, 8, 500, new RopeScaling.None(), false, true, true,
+                Activation.GELU_TANH, 0.02));
+        assertThat(names(old)).contains("gpt_neox.embed_in.weight", "gpt_neox.final_layer_norm.bias", "embed_out.weight",
+                "gpt_neox.layers.1.attention.query_key_value.bias", "gpt_neox.layers.1.post_attention_layernorm.bias");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            "hidden_act": "relu"                | hidden_act="relu" must be gelu
+            "hidden_dropout": 0.1               | hidden_dropout=0.1 must be 0
+            "rotary_pct": 0.2                   | 3 of the 16 elements of a head are rotated
+            "rotary_pct": 2                     | 32 of the 16 elements
+            "num_attention_heads": 3            | hidden_size=64 is not a multiple of num_attention_heads=3
+            """)
+    void shouldRefuseWhatGptNeoXCannotBe(String fields, String expected) {
+        assertThatThrownBy(() -> parse("gpt_neox", fields)).hasMessageStartingWith("f").hasMessageContaining(expected);
     }
 
     private static ModelConfig parse(String type, String fields) {

@@ -4,24 +4,56 @@ import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 
-/// The root-mean-square norm of rows, with its gain (C).
-public record Norm(Parameter gain, double eps) {
-    /// What backward needs of each row of `x`, uninitialised.
-    public Tensor allocateStatistics(StepArena arena, Tensor x) {
-        return arena.allocate(Kernels.statistics(x.dtype()), x.dim(0));
+/// A norm of rows (N, C) with its parameters (C).
+public sealed interface Norm {
+    /// To a root mean square of 1, times a gain.
+    record Rms(Parameter gain, double eps) implements Norm {
+        @Override
+        public Tensor allocateStatistics(StepArena arena, Tensor x) {
+            return arena.allocate(Kernels.statistics(x.dtype()), x.dim(0));
+        }
+
+        @Override
+        public void forward(Kernels kernels, Tensor y, Tensor statistics, Tensor x) {
+            kernels.rmsNorm(y, statistics, x, gain.data(), eps);
+        }
+
+        @Override
+        public void backward(Kernels kernels, StepArena arena, Tensor dx, Tensor dy, Tensor x, Tensor statistics) {
+            long mark = arena.mark();
+            kernels.rmsNormBackward(dx, gradient(gain, kernels, arena), dy, x, gain.data(), statistics);
+            arena.release(mark);
+        }
     }
+
+    /// To a mean of 0 and a variance of 1, times a gain, plus a bias.
+    record Layer(Parameter gain, Parameter bias, double eps) implements Norm {
+        @Override
+        public Tensor allocateStatistics(StepArena arena, Tensor x) {
+            return arena.allocate(Kernels.statistics(x.dtype()), x.dim(0), 2);
+        }
+
+        @Override
+        public void forward(Kernels kernels, Tensor y, Tensor statistics, Tensor x) {
+            kernels.layerNorm(y, statistics, x, gain.data(), bias.data(), eps);
+        }
+
+        @Override
+        public void backward(Kernels kernels, StepArena arena, Tensor dx, Tensor dy, Tensor x, Tensor statistics) {
+            long mark = arena.mark();
+            kernels.layerNormBackward(dx, gradient(gain, kernels, arena), gradient(bias, kernels, arena), dy, x, gain.data(), statistics);
+            arena.release(mark);
+        }
+    }
+
+    /// What backward needs of each row of `x`, uninitialised.
+    Tensor allocateStatistics(StepArena arena, Tensor x);
 
     /// Writes `y (N, C)` and the statistics.
-    public void forward(Kernels kernels, Tensor y, Tensor statistics, Tensor x) {
-        kernels.rmsNorm(y, statistics, x, gain.data(), eps);
-    }
+    void forward(Kernels kernels, Tensor y, Tensor statistics, Tensor x);
 
-    /// Adds to `dx (N, C)` and to the gain's gradient. What it allocates it gives back.
-    public void backward(Kernels kernels, StepArena arena, Tensor dx, Tensor dy, Tensor x, Tensor statistics) {
-        long mark = arena.mark();
-        kernels.rmsNormBackward(dx, gradient(gain, kernels, arena), dy, x, gain.data(), statistics);
-        arena.release(mark);
-    }
+    /// Adds to `dx (N, C)` and to the parameters' gradients. What it allocates it gives back.
+    void backward(Kernels kernels, StepArena arena, Tensor dx, Tensor dy, Tensor x, Tensor statistics);
 
     /// Kernels make all gradients in one pass, so a frozen parameter's goes to a tensor that nobody reads.
     private static Tensor gradient(Parameter p, Kernels kernels, StepArena arena) {

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.autograd;
 
+import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
@@ -111,11 +112,7 @@ public final class Tape {
     private void normLinearBackward(Variable x, Norm norm, Tensor kept, Tensor statistics, List<Projection> projections, List<Variable> outputs) {
         Tensor dx = zeroedGrad(x);
         long mark = arena.mark();
-        Tensor normed = kept;
-        if (normed == null) {
-            normed = arena.allocate(x.data().dtype(), x.data().shape());
-            norm.forward(kernels, normed, statistics, x.data());
-        }
+        Tensor normed = normAgain(x, norm, kept, statistics);
         for (int i = 0; i < projections.size(); i++) {
             addWeightGradient(projections.get(i).w(), projections.get(i).bias(), outputs.get(i).grad(), normed);
         }
@@ -125,6 +122,47 @@ public final class Tape {
         }
         norm.backward(kernels, arena, dx, dNormed, x.data(), statistics);
         arena.release(mark);
+    }
+
+    /// The norm of `x (N, C)` through one matrix that makes queries, keys and values of all heads (`w (3 * H * D, C)`, rows as `Kernels#splitHeads` has
+    /// them), into the caller's three `heads (N, H * D)`.
+    ///
+    /// @param keepNorm as of [#normLinear]
+    public List<Variable> normHeads(Variable x, Norm norm, boolean keepNorm, Parameter w, Parameter bias, long D, List<Tensor> heads) {
+        Tensor statistics = norm.allocateStatistics(arena, x.data());
+        long mark = arena.mark();
+        Tensor normed = arena.allocate(x.data().dtype(), x.data().shape());
+        long above = arena.mark();
+        norm.forward(kernels, normed, statistics, x.data());
+        Tensor joined = arena.allocate(x.data().dtype(), x.data().dim(0), w.data().dim(0));
+        kernels.linear(joined, normed, w.data(), bias == null ? null : bias.data());
+        kernels.splitHeads(heads.get(0), heads.get(1), heads.get(2), joined, D);
+        arena.release(keepNorm ? above : mark);
+        List<Variable> outputs = heads.stream().map(Variable::of).toList();
+        Tensor kept = keepNorm ? normed : null;
+        record(outputs, () -> normHeadsBackward(x, norm, kept, statistics, w, bias, D, outputs));
+        return outputs;
+    }
+
+    private void normHeadsBackward(Variable x, Norm norm, Tensor kept, Tensor statistics, Parameter w, Parameter bias, long D, List<Variable> outputs) {
+        Tensor dx = zeroedGrad(x);
+        long mark = arena.mark();
+        Tensor normed = normAgain(x, norm, kept, statistics);
+        Tensor dJoined = arena.allocate(x.data().dtype(), x.data().dim(0), w.data().dim(0));
+        kernels.joinHeads(dJoined, outputs.get(0).grad(), outputs.get(1).grad(), outputs.get(2).grad(), D);
+        addWeightGradient(w, bias, dJoined, normed);
+        Tensor dNormed = normed;        // the norm has been read for the last time
+        kernels.linearBackwardInput(dNormed, dJoined, w.data(), false);
+        norm.backward(kernels, arena, dx, dNormed, x.data(), statistics);
+        arena.release(mark);
+    }
+
+    /// `kept`, or on top of the arena what it was if it was not kept.
+    private Tensor normAgain(Variable x, Norm norm, Tensor kept, Tensor statistics) {
+        if (kept != null) { return kept; }
+        Tensor normed = arena.allocate(x.data().dtype(), x.data().shape());
+        norm.forward(kernels, normed, statistics, x.data());
+        return normed;
     }
 
     private void addWeightGradient(Parameter w, Parameter bias, Tensor dy, Tensor x) {
@@ -212,6 +250,29 @@ public final class Tape {
             gate.setGrad(gate.data());
             up.setGrad(up.data());
             addWeightGradient(w, bias, out.grad(), product);
+            arena.release(mark);
+        });
+    }
+
+    /// `y (N, O) = gelu(x) (N, F) w (O, F)^T + bias (O)`, otherwise as [#swigluLinear]: the activation is made again in backward, and x's gradient
+    /// written over its values.
+    public Variable geluLinear(Tensor y, Variable x, Activation kind, Parameter w, Parameter bias, boolean compute) {
+        if (compute) {
+            long mark = arena.mark();
+            Tensor activated = arena.allocate(x.data().dtype(), x.data().shape());
+            kernels.gelu(activated, x.data(), kind);
+            kernels.linear(y, activated, w.data(), bias == null ? null : bias.data());
+            arena.release(mark);
+        }
+        var out = Variable.of(y);
+        return record(out, () -> {
+            long mark = arena.mark();
+            Tensor dActivated = arena.allocate(x.data().dtype(), x.data().shape());
+            kernels.linearBackwardInput(dActivated, out.grad(), w.data(), false);
+            Tensor activated = dActivated;
+            kernels.geluBackward(x.data(), activated, dActivated, x.data(), kind);
+            x.setGrad(x.data());
+            addWeightGradient(w, bias, out.grad(), activated);
             arena.release(mark);
         });
     }

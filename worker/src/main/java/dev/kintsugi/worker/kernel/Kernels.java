@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.kernel;
 
+import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.memory.Tensor;
 
@@ -43,8 +44,20 @@ public interface Kernels {
     /// Adds to `dx (N, C)` and `dw (C)`.
     void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd);
 
-    /// Rotates `x (B, T, H, D)` in place, halves paired as in Transformers (`rotate_half`): position t of the sequence uses row
-    /// `firstPosition + t` of `cos` and `sin (P, D / 2)`. `inverse` rotates back, which is also the backward pass.
+    /// `y (N, C) = (x - mean) * rstd * w + b`, `rstd = 1 / sqrt(mean((x - mean)^2) + eps)`; `statistics (N, 2)` receives mean and rstd.
+    void layerNorm(Tensor y, Tensor statistics, Tensor x, Tensor w, Tensor b, double eps);
+
+    /// Adds to `dx (N, C)`, `dw (C)` and `db (C)`.
+    void layerNormBackward(Tensor dx, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w, Tensor statistics);
+
+    /// Queries, keys and values (N, H * D) of `joined (N, 3 * H * D)`, in which a row has a head's queries, its keys, its values, then the next head's.
+    void splitHeads(Tensor q, Tensor k, Tensor v, Tensor joined, long D);
+
+    /// The reverse of [#splitHeads].
+    void joinHeads(Tensor joined, Tensor q, Tensor k, Tensor v, long D);
+
+    /// Rotates the first R elements of each head of `x (B, T, H, D)` in place, halves paired as in Transformers (`rotate_half`): position t of the
+    /// sequence uses row `firstPosition + t` of `cos` and `sin (P, R / 2)`. `inverse` rotates back, which is also the backward pass.
     void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse);
 
     /// Causal attention with scale `1 / sqrt(D)`: `out (B, T, H, D)` of `q (B, T, H, D)`, `k` and `v (B, S, G, D)`, head h using
@@ -67,6 +80,12 @@ public interface Kernels {
 
     /// Overwrites `dgate`, `dup` and `y`, which becomes what forward made: they may be `gate`, `up` and `dy` themselves.
     void swigluBackward(Tensor dgate, Tensor dup, Tensor y, Tensor dy, Tensor gate, Tensor up);
+
+    /// `y = gelu(x)`, any shape.
+    void gelu(Tensor y, Tensor x, Activation kind);
+
+    /// Overwrites `dx` and `y`, which becomes what forward made: they may be `x` and `dy` themselves.
+    void geluBackward(Tensor dx, Tensor y, Tensor dy, Tensor x, Activation kind);
 
     /// `y (N, C)`: rows `ids (N)` of `w (V, C)`.
     void embedding(Tensor y, Tensor ids, Tensor w);

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.kernel;
 
+import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.estimate.ScratchSizes;
 import dev.kintsugi.worker.memory.Tensor;
 
@@ -52,6 +53,26 @@ public final class MetaKernels implements Kernels {
     }
 
     @Override
+    public void layerNorm(Tensor y, Tensor statistics, Tensor x, Tensor w, Tensor b, double eps) {
+        Shapes.layerNorm(y, statistics, x, w, b);
+    }
+
+    @Override
+    public void layerNormBackward(Tensor dx, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w, Tensor statistics) {
+        Shapes.layerNormBackward(dx, dw, db, dy, x, w, statistics);
+    }
+
+    @Override
+    public void splitHeads(Tensor q, Tensor k, Tensor v, Tensor joined, long D) {
+        Shapes.heads(q, k, v, joined, D);
+    }
+
+    @Override
+    public void joinHeads(Tensor joined, Tensor q, Tensor k, Tensor v, long D) {
+        Shapes.heads(q, k, v, joined, D);
+    }
+
+    @Override
     public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
         Shapes.rotary(x, cos, sin, firstPosition);
     }
@@ -80,6 +101,16 @@ public final class MetaKernels implements Kernels {
     @Override
     public void swigluBackward(Tensor dgate, Tensor dup, Tensor y, Tensor dy, Tensor gate, Tensor up) {
         Shapes.swigluBackward(dgate, dup, y, dy, gate, up);
+    }
+
+    @Override
+    public void gelu(Tensor y, Tensor x, Activation kind) {
+        Shapes.sameNumel("x", x, "y", y);
+    }
+
+    @Override
+    public void geluBackward(Tensor dx, Tensor y, Tensor dy, Tensor x, Activation kind) {
+        Shapes.geluBackward(dx, y, dy, x);
     }
 
     @Override

@@ -64,12 +64,43 @@ public final class Shapes {
         require("dw", dw, DType.F32, x.dim(1));
     }
 
+    public static void layerNorm(Tensor y, Tensor statistics, Tensor x, Tensor w, Tensor b) {
+        long N = matrix("x", x).dim(0);
+        long C = x.dim(1);
+        require("y", y, x.dtype(), N, C);
+        require("statistics", statistics, DType.F32, N, 2);
+        require("w", w, x.dtype(), C);
+        require("b", b, x.dtype(), C);
+    }
+
+    public static void layerNormBackward(Tensor dx, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w, Tensor statistics) {
+        layerNorm(dy, statistics, x, w, w);
+        require("dx", dx, x.dtype(), x.dim(0), x.dim(1));
+        require("dw", dw, DType.F32, x.dim(1));
+        require("db", db, DType.F32, x.dim(1));
+    }
+
+    /// Of splitting and joining.
+    public static void heads(Tensor q, Tensor k, Tensor v, Tensor joined, long D) {
+        long N = matrix("q", q).dim(0);
+        if (D < 1 || q.dim(1) % D != 0) { throw new IllegalArgumentException("q is %s; its rows must be heads of D=%d".formatted(q, D)); }
+        require("k", k, q.dtype(), N, q.dim(1));
+        require("v", v, q.dtype(), N, q.dim(1));
+        require("joined", joined, q.dtype(), N, 3 * q.dim(1));
+    }
+
+    public static void geluBackward(Tensor dx, Tensor y, Tensor dy, Tensor x) {
+        sameNumel("x", x, "dy", dy);
+        sameNumel("x", x, "y", y);
+        sameNumel("x", x, "dx", dx);
+    }
+
     public static void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition) {
         long T = rank4("x", x).dim(1);
         long P = matrix("cos", cos).dim(0);
-        if (x.dim(3) % 2 != 0) { throw new IllegalArgumentException("x is %s; D must be even for rotary".formatted(x)); }
-        require("cos", cos, DType.F32, P, x.dim(3) / 2);
-        require("sin", sin, DType.F32, P, x.dim(3) / 2);
+        if (2 * cos.dim(1) > x.dim(3)) { throw new IllegalArgumentException("x is %s and cos is %s; R must not be above D".formatted(x, cos)); }
+        require("cos", cos, DType.F32, P, cos.dim(1));
+        require("sin", sin, DType.F32, P, cos.dim(1));
         if (firstPosition < 0 || firstPosition + T > P) {
             throw new IllegalArgumentException("firstPosition=%d with T=%d needs rows to %d; cos has P=%d"
                     .formatted(firstPosition, T, firstPosition + T, P));

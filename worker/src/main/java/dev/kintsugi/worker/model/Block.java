@@ -1,10 +1,8 @@
 package dev.kintsugi.worker.model;
 
-import dev.kintsugi.worker.autograd.Parameter;
 import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.UnitParameters;
 import dev.kintsugi.worker.autograd.Variable;
-import dev.kintsugi.worker.memory.Tensor;
 
 /// One transformer block of an architecture. Holds no weights. The output lies below everything else that the block allocates; a tape that
 /// does not record leaves nothing but it. `sharding.estimate` has a formula of what each leaves and needs, to the byte.
@@ -13,14 +11,4 @@ interface Block {
     /// @param x (N, C)
     /// @return (N, C); not computed when the pass is a recomputation
     Variable forward(Tape tape, UnitParameters weights, Variable x, Positions at, Pass pass);
-
-    /// A matrix of the block and its bias, if it has one.
-    static Tape.Projection projection(Tensor y, UnitParameters block, String layer) {
-        return new Tape.Projection(y, block.get(layer + ".weight"), bias(block, layer));
-    }
-
-    static Parameter bias(UnitParameters block, String layer) {
-        String name = layer + ".bias";
-        return block.contains(name) ? block.get(name) : null;
-    }
 }

@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.model;
 
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.architecture.GptNeoXConfig;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.estimate.LossChunks;
@@ -33,6 +34,7 @@ public final class Decoder {
         var attention = new SelfAttention(config, RotaryTables.of(config, positions, Kernels.statistics(dtype), arena));
         this.block = switch (config) {
             case LlamaConfig llama -> new LlamaBlock(llama, attention);
+            case GptNeoXConfig neox -> new GptNeoXBlock(neox, attention);
         };
     }
 
@@ -121,7 +123,8 @@ public final class Decoder {
 
     private Norm finalNorm(UnitParameters head) {
         return switch (config) {
-            case LlamaConfig llama -> new Norm(head.get("model.norm.weight"), llama.rmsNormEps());
+            case LlamaConfig llama -> new Norm.Rms(head.get("model.norm.weight"), llama.rmsNormEps());
+            case GptNeoXConfig neox -> GptNeoXBlock.norm(neox, head, GptNeoXBlock.FINAL_NORM);
         };
     }
 

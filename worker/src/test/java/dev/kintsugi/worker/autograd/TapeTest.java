@@ -97,7 +97,7 @@ class TapeTest {
     }
 
     private Variable normLinear(Variable x, Parameter gain, Parameter w) {
-        return tape.normLinear(x, new Norm(gain, 0), false, List.of(new Tape.Projection(matrix(0, 0, 0, 0), w, null))).getFirst();
+        return tape.normLinear(x, new Norm.Rms(gain, 0), false, List.of(new Tape.Projection(matrix(0, 0, 0, 0), w, null))).getFirst();
     }
 
     private Tensor matrix(double... values) {

@@ -93,8 +93,8 @@ class DecoderInferenceTest {
                 assertThatThrownBy(() -> inference.append(1, 2)).hasMessage("append of 2 ids to a sequence of 3 of 4 positions");
                 assertThatThrownBy(inference::append).hasMessageContaining("append of 0 ids");
             }
-            weights.remove("model.norm.weight");
-            assertThatThrownBy(() -> new DecoderInference(config, kernels, weights, 4)).hasMessageContaining("weight model.norm.weight=null");
+            weights.remove(config.embeddingName());
+            assertThatThrownBy(() -> new DecoderInference(config, kernels, weights, 4)).hasMessageContaining("weight %s=null", config.embeddingName());
         }
     }
 

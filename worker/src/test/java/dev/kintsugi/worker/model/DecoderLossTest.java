@@ -44,7 +44,7 @@ class DecoderLossTest {
             Tensor chunkedGradient = copy(arena, head.get("lm_head.weight").grad());
             Tensor chunkedGain = copy(arena, head.get("model.norm.weight").grad());
             model.zeroGradients();
-            Variable logits = tape.normLinear(whole, new Norm(head.get("model.norm.weight"), CONFIG.rmsNormEps()), false,
+            Variable logits = tape.normLinear(whole, new Norm.Rms(head.get("model.norm.weight"), CONFIG.rmsNormEps()), false,
                     List.of(new Tape.Projection(arena.allocate(DType.F64, N, CONFIG.vocabSize()), head.get("lm_head.weight"), null))).getFirst();
             Tensor dLogits = copy(arena, logits.data());
             double expected = kernels.crossEntropy(dLogits, MicroBatch.ints(arena, labels), SCALE, true);

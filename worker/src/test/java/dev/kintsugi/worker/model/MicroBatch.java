@@ -90,11 +90,14 @@ final class MicroBatch {
         var tapes = new ArrayDeque<Tape>();
         var marks = new ArrayDeque<Long>();
         var inputs = new ArrayDeque<Variable>();
+        var outputs = new ArrayDeque<Variable>();
 
         var embeddingTape = new Tape(kernels, arena, true);
         Variable embedded = decoder.forwardEmbedding(embeddingTape, units.getFirst(), idTensor);
         Variable x = embedded;
         for (int block = 0; block < blocks; block++) {
+            outputs.push(x);
+            x = Variable.of(x.data());
             inputs.push(x);
             marks.push(arena.mark());
             tapes.push(new Tape(kernels, arena, !full));
@@ -111,8 +114,10 @@ final class MicroBatch {
                 x.setGrad(dStream);
             }
             tape.backward(x);
+            if (input.grad().data().address() != dStream.data().address()) { kernels.copy(dStream, input.grad()); }
             arena.release(marks.pop());
-            x = input;
+            x = outputs.pop();
+            x.setGrad(dStream);
         }
         embeddingTape.backward(embedded);
         arena.release(bottom);

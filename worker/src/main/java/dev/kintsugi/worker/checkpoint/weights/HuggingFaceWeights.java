@@ -25,6 +25,8 @@ import java.util.stream.Collectors;
 /// Opening reads headers only, and checks that every parameter of the model is there in its shape before anything starts.
 public final class HuggingFaceWeights implements WeightSource {
     private static final int NAMED_MOST = 4;
+    /// What old versions of Transformers saved beside the weights: rotary frequencies, and GPT-NeoX's causal masks.
+    private static final List<String> TABLES = List.of(".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias");
 
     private final Path dir;
     private final ModelSpec model;
@@ -130,7 +132,7 @@ public final class HuggingFaceWeights implements WeightSource {
     private void lookForUnexpected() {
         Set<String> expected = model.parameters().stream().map(ParameterSpec::name).collect(Collectors.toSet());
         var names = new TreeSet<>(tensors.keySet());
-        names.removeIf(name -> expected.contains(name) || name.endsWith(".rotary_emb.inv_freq"));
+        names.removeIf(name -> expected.contains(name) || TABLES.stream().anyMatch(name::endsWith));
         unexpected = List.copyOf(names);
         if (names.isEmpty()) { return; }
         notes.add("%d tensor(s) of the files have no place in this model and are not read: %s%s".formatted(names.size(),

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.kernel.cpu;
 
+import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.ScratchSizes;
 import dev.kintsugi.worker.kernel.AttentionMask;
@@ -17,8 +18,10 @@ public final class CpuKernels implements Kernels {
     private final AttentionBackward attentionBackward;
     private final Elementwise elementwise = new Elementwise();
     private final RmsNorm rmsNorm = new RmsNorm();
+    private final LayerNorm layerNorm = new LayerNorm();
     private final Rotary rotary = new Rotary();
     private final SwiGlu swiglu = new SwiGlu();
+    private final Gelu gelu = new Gelu();
     private final CrossEntropy crossEntropy = new CrossEntropy();
     private double[] losses = {};               // of rows
 
@@ -138,10 +141,34 @@ public final class CpuKernels implements Kernels {
     }
 
     @Override
+    public void layerNorm(Tensor y, Tensor statistics, Tensor x, Tensor w, Tensor b, double eps) {
+        Shapes.layerNorm(y, statistics, x, w, b);
+        layerNorm.forward(y.data(), statistics.data(), x.data(), w.data(), b.data(), eps, x.dim(0), extent(x, 1), bf16(x));
+    }
+
+    @Override
+    public void layerNormBackward(Tensor dx, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w, Tensor statistics) {
+        Shapes.layerNormBackward(dx, dw, db, dy, x, w, statistics);
+        layerNorm.backward(dx.data(), dw.data(), db.data(), dy.data(), x.data(), w.data(), statistics.data(), x.dim(0), extent(x, 1), bf16(x));
+    }
+
+    @Override
+    public void splitHeads(Tensor q, Tensor k, Tensor v, Tensor joined, long D) {
+        Shapes.heads(q, k, v, joined, D);
+        Heads.split(new MemorySegment[] {q.data(), k.data(), v.data()}, joined.data(), q.numel() / D, D * q.dtype().bytes());
+    }
+
+    @Override
+    public void joinHeads(Tensor joined, Tensor q, Tensor k, Tensor v, long D) {
+        Shapes.heads(q, k, v, joined, D);
+        Heads.join(joined.data(), new MemorySegment[] {q.data(), k.data(), v.data()}, q.numel() / D, D * q.dtype().bytes());
+    }
+
+    @Override
     public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
         Shapes.rotary(x, cos, sin, firstPosition);
         rotary.rotate(x.data(), cos.data(), sin.data(), firstPosition, inverse, x.dim(0), x.dim(1), extent(x, 2),
-                extent(x, 3), bf16(x));
+                extent(x, 3), 2 * extent(cos, 1), bf16(x));
     }
 
     @Override
@@ -177,6 +204,18 @@ public final class CpuKernels implements Kernels {
     public void swigluBackward(Tensor dgate, Tensor dup, Tensor y, Tensor dy, Tensor gate, Tensor up) {
         Shapes.swigluBackward(dgate, dup, y, dy, gate, up);
         swiglu.backward(dgate.data(), dup.data(), y.data(), dy.data(), gate.data(), up.data(), dy.numel(), bf16(dy));
+    }
+
+    @Override
+    public void gelu(Tensor y, Tensor x, Activation kind) {
+        Shapes.sameNumel("x", x, "y", y);
+        gelu.forward(y.data(), x.data(), kind, x.numel(), bf16(x));
+    }
+
+    @Override
+    public void geluBackward(Tensor dx, Tensor y, Tensor dy, Tensor x, Activation kind) {
+        Shapes.geluBackward(dx, y, dy, x);
+        gelu.backward(dx.data(), y.data(), dy.data(), x.data(), kind, x.numel(), bf16(x));
     }
 
     /// @throws IllegalArgumentException also for an id outside `[0, V)`

@@ -6,7 +6,7 @@ import static dev.kintsugi.worker.kernel.cpu.Lanes.L;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
-/// Rotary position embedding (Su et al. 2021) of f32 or bf16, element i of a head paired with element `i + D / 2`; angles are f32.
+/// Rotary position embedding (Su et al. 2021) of f32 or bf16, element i of the first R of a head paired with element `i + R / 2`; angles are f32.
 /// One thread.
 final class Rotary {
     private float[] row = {};
@@ -14,8 +14,8 @@ final class Rotary {
     private float[] sin = {};
 
     void rotate(MemorySegment x, MemorySegment cosines, MemorySegment sines, long firstPosition, boolean inverse, long B, long T, int H, int D,
-            boolean bf16) {
-        int half = D / 2;
+            int R, boolean bf16) {
+        int half = R / 2;
         int width = H * D;
         row = Rows.atLeast(row, width);
         cos = Rows.atLeast(cos, half);

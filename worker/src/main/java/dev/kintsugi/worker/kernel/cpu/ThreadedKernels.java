@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.kernel.cpu;
 
+import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.estimate.ScratchSizes;
 import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
@@ -118,6 +119,31 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
     }
 
     @Override
+    public void layerNorm(Tensor y, Tensor statistics, Tensor x, Tensor w, Tensor b, double eps) {
+        Shapes.layerNorm(y, statistics, x, w, b);
+        split(x.dim(0), ROWS, (k, from, count) -> k.layerNorm(y.rows(from, count), statistics.rows(from, count), x.rows(from, count), w, b, eps));
+    }
+
+    @Override
+    public void layerNormBackward(Tensor dx, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w, Tensor statistics) {
+        parts[0].layerNormBackward(dx, dw, db, dy, x, w, statistics);
+    }
+
+    @Override
+    public void splitHeads(Tensor q, Tensor k, Tensor v, Tensor joined, long D) {
+        Shapes.heads(q, k, v, joined, D);
+        split(q.dim(0), ROWS, (part, from, count) -> part.splitHeads(q.rows(from, count), k.rows(from, count), v.rows(from, count),
+                joined.rows(from, count), D));
+    }
+
+    @Override
+    public void joinHeads(Tensor joined, Tensor q, Tensor k, Tensor v, long D) {
+        Shapes.heads(q, k, v, joined, D);
+        split(q.dim(0), ROWS, (part, from, count) -> part.joinHeads(joined.rows(from, count), q.rows(from, count), k.rows(from, count),
+                v.rows(from, count), D));
+    }
+
+    @Override
     public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
         Shapes.rotary(x, cos, sin, firstPosition);
         split(x.dim(0), 1, (k, from, count) -> k.rotary(x.rows(from, count), cos, sin, firstPosition, inverse));
@@ -171,6 +197,19 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
         Shapes.swigluBackward(dgate, dup, y, dy, gate, up);
         split(dy.numel(), NUMEL, (k, from, count) -> k.swigluBackward(flat(dgate, from, count), flat(dup, from, count), flat(y, from, count),
                 flat(dy, from, count), flat(gate, from, count), flat(up, from, count)));
+    }
+
+    @Override
+    public void gelu(Tensor y, Tensor x, Activation kind) {
+        Shapes.sameNumel("x", x, "y", y);
+        split(x.numel(), NUMEL, (k, from, count) -> k.gelu(flat(y, from, count), flat(x, from, count), kind));
+    }
+
+    @Override
+    public void geluBackward(Tensor dx, Tensor y, Tensor dy, Tensor x, Activation kind) {
+        Shapes.geluBackward(dx, y, dy, x);
+        split(x.numel(), NUMEL, (k, from, count) -> k.geluBackward(flat(dx, from, count), flat(y, from, count), flat(dy, from, count),
+                flat(x, from, count), kind));
     }
 
     @Override

@@ -5,6 +5,7 @@ import static dev.kintsugi.worker.kernel.reference.Doubles.loadInts;
 import static dev.kintsugi.worker.kernel.reference.Doubles.require;
 import static dev.kintsugi.worker.kernel.reference.Doubles.store;
 
+import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
@@ -170,13 +171,97 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
+    public void layerNorm(Tensor yTensor, Tensor statisticsTensor, Tensor xTensor, Tensor wTensor, Tensor bTensor, double eps) {
+        int N = rows("x", xTensor);
+        int C = (int) xTensor.dim(1);
+        double[] x = load("x", xTensor, N, C);
+        double[] w = load("w", wTensor, C);
+        double[] b = load("b", bTensor, C);
+        require("y", yTensor, N, C);
+        require("statistics", statisticsTensor, N, 2);
+        var y = new double[N * C];
+        var statistics = new double[2 * N];
+        for (int n = 0; n < N; n++) {
+            double mean = Arrays.stream(x, n * C, (n + 1) * C).sum() / C;
+            double variance = Arrays.stream(x, n * C, (n + 1) * C).map(e -> (e - mean) * (e - mean)).sum() / C;
+            statistics[2 * n] = mean;
+            statistics[2 * n + 1] = 1 / Math.sqrt(variance + eps);
+            for (int c = 0; c < C; c++) {
+                y[n * C + c] = (x[n * C + c] - mean) * statistics[2 * n + 1] * w[c] + b[c];
+            }
+        }
+        store(yTensor, y);
+        store(statisticsTensor, statistics);
+    }
+
+    /// With `xhat = (x - mean) rstd` and `g = dy w`: `dx = rstd (g - mean(g) - xhat mean(g xhat))`, `dw` and `db` the sums over rows of `dy xhat` and `dy`.
+    @Override
+    public void layerNormBackward(Tensor dxTensor, Tensor dwTensor, Tensor dbTensor, Tensor dyTensor, Tensor xTensor, Tensor wTensor,
+            Tensor statisticsTensor) {
+        int N = rows("x", xTensor);
+        int C = (int) xTensor.dim(1);
+        double[] x = load("x", xTensor, N, C);
+        double[] dy = load("dy", dyTensor, N, C);
+        double[] w = load("w", wTensor, C);
+        double[] statistics = load("statistics", statisticsTensor, N, 2);
+        double[] dx = load("dx", dxTensor, N, C);
+        double[] dw = load("dw", dwTensor, C);
+        double[] db = load("db", dbTensor, C);
+        for (int n = 0; n < N; n++) {
+            double rstd = statistics[2 * n + 1];
+            double mean = 0;
+            double along = 0;
+            for (int c = 0; c < C; c++) {
+                double xhat = (x[n * C + c] - statistics[2 * n]) * rstd;
+                mean += dy[n * C + c] * w[c] / C;
+                along += dy[n * C + c] * w[c] * xhat / C;
+                dw[c] += dy[n * C + c] * xhat;
+                db[c] += dy[n * C + c];
+            }
+            for (int c = 0; c < C; c++) {
+                double xhat = (x[n * C + c] - statistics[2 * n]) * rstd;
+                dx[n * C + c] += rstd * (dy[n * C + c] * w[c] - mean - xhat * along);
+            }
+        }
+        store(dxTensor, dx);
+        store(dwTensor, dw);
+        store(dbTensor, db);
+    }
+
+    @Override
+    public void splitHeads(Tensor qTensor, Tensor kTensor, Tensor vTensor, Tensor joinedTensor, long D) {
+        double[] joined = load("joined", joinedTensor, qTensor.dim(0), 3 * qTensor.dim(1));
+        var parts = new double[3][(int) qTensor.numel()];
+        for (int i = 0; i < joined.length; i++) {
+            int head = i / (3 * (int) D);
+            parts[i / (int) D % 3][head * (int) D + i % (int) D] = joined[i];
+        }
+        store(qTensor, parts[0]);
+        store(kTensor, parts[1]);
+        store(vTensor, parts[2]);
+    }
+
+    @Override
+    public void joinHeads(Tensor joinedTensor, Tensor q, Tensor k, Tensor v, long D) {
+        double[][] parts = {load("q", q, q.shape()), load("k", k, q.shape()), load("v", v, q.shape())};
+        var joined = new double[3 * parts[0].length];
+        for (int i = 0; i < joined.length; i++) {
+            int head = i / (3 * (int) D);
+            joined[i] = parts[i / (int) D % 3][head * (int) D + i % (int) D];
+        }
+        require("joined", joinedTensor, q.dim(0), 3 * q.dim(1));
+        store(joinedTensor, joined);
+    }
+
+    @Override
     public void rotary(Tensor xTensor, Tensor cosTensor, Tensor sinTensor, long firstPosition, boolean inverse) {
-        if (xTensor.rank() != 4 || xTensor.dim(3) % 2 != 0) {
-            throw new IllegalArgumentException("x=%s; must be (B, T, H, D) with an even D".formatted(xTensor));
+        if (xTensor.rank() != 4 || 2 * cosTensor.dim(1) > xTensor.dim(3)) {
+            throw new IllegalArgumentException("x=%s cos=%s; must be (B, T, H, D) and (P, R / 2) with R up to D".formatted(xTensor, cosTensor));
         }
         int T = (int) xTensor.dim(1);
         int H = (int) xTensor.dim(2);
-        int half = (int) xTensor.dim(3) / 2;
+        int D = (int) xTensor.dim(3);
+        int half = (int) cosTensor.dim(1);
         long P = cosTensor.dim(0);
         if (firstPosition < 0 || firstPosition + T > P) {
             throw new IllegalArgumentException(
@@ -185,10 +270,10 @@ public final class ReferenceKernels implements Kernels {
         double[] cos = load("cos", cosTensor, P, half);
         double[] sin = load("sin", sinTensor, P, half);
         double[] x = load("x", xTensor, xTensor.shape());
-        for (int row = 0; row * 2 * half < x.length; row++) {
+        for (int row = 0; row * D < x.length; row++) {
             int position = (int) firstPosition + row / H % T;
             for (int i = 0; i < half; i++) {
-                int first = row * 2 * half + i;
+                int first = row * D + i;
                 double c = cos[position * half + i];
                 double s = inverse ? -sin[position * half + i] : sin[position * half + i];
                 double a = x[first];
@@ -251,6 +336,30 @@ public final class ReferenceKernels implements Kernels {
 
     private static double sigmoid(double x) {
         return 1 / (1 + Math.exp(-x));
+    }
+
+    @Override
+    public void gelu(Tensor yTensor, Tensor xTensor, Activation kind) {
+        double[] x = load("x", xTensor, yTensor.shape());
+        for (int i = 0; i < x.length; i++) {
+            x[i] *= ReferenceGelu.distribution(x[i], kind);
+        }
+        store(yTensor, x);
+    }
+
+    @Override
+    public void geluBackward(Tensor dxTensor, Tensor yTensor, Tensor dyTensor, Tensor xTensor, Activation kind) {
+        double[] dy = load("dy", dyTensor, dyTensor.shape());
+        double[] x = load("x", xTensor, dyTensor.shape());
+        require("dx", dxTensor, dyTensor.shape());
+        require("y", yTensor, dyTensor.shape());
+        for (int i = 0; i < x.length; i++) {
+            double p = ReferenceGelu.distribution(x[i], kind);
+            dy[i] *= p + x[i] * ReferenceGelu.density(x[i], kind);
+            x[i] *= p;
+        }
+        store(dxTensor, dy);
+        store(yTensor, x);
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.kintsugi.worker.kernel.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
@@ -91,6 +92,48 @@ class CpuKernelsPropertyTest {
 
     @ParameterizedTest(autoCloseArguments = false)
     @MethodSource("devices")
+    void shouldNormaliseAroundTheMeanLikeReference(Kernels device, DType values) {
+        repeat(device, values, t -> {
+            int N = t.size();
+            int C = 1 + t.size();
+            Tensor x = t.value(N, C);
+            Tensor w = t.value(C);
+            Tensor b = t.value(C);
+            Tensor statistics = t.normal(N, 2);
+            t.check(3e-6, (k, a) -> k.layerNorm(a[0], a[1], a[2], a[3], a[4], 1e-3), t.value(N, C), statistics, x, w, b);
+            device.layerNorm(t.value(N, C), statistics, x, w, b, 1e-3);
+            t.check(5e-6, (k, a) -> k.layerNormBackward(a[0], a[1], a[2], a[3], a[4], a[5], a[6]), t.value(N, C), t.normal(C), t.normal(C),
+                    t.value(N, C), x, w, statistics);
+        });
+    }
+
+    @ParameterizedTest(autoCloseArguments = false)
+    @MethodSource("devices")
+    void shouldActivateLikeReference(Kernels device, DType values) {
+        repeat(device, values, t -> {
+            int n = t.size() * t.size();
+            for (Activation kind : Activation.values()) {
+                t.check(1e-6, (k, a) -> k.gelu(a[0], a[1], kind), t.value(n), t.value(n));
+                t.check(1e-6, (k, a) -> k.geluBackward(a[0], a[1], a[2], a[3], kind), t.value(n), t.value(n), t.value(n), t.value(n));
+                t.check(1e-6, (k, a) -> k.geluBackward(a[1], a[0], a[0], a[1], kind), t.value(n), t.value(n));
+            }
+        });
+    }
+
+    @ParameterizedTest(autoCloseArguments = false)
+    @MethodSource("devices")
+    void shouldSplitAndJoinHeadsLikeReference(Kernels device, DType values) {
+        repeat(device, values, t -> {
+            int N = t.size();
+            int D = t.upTo(20);
+            int C = t.upTo(4) * D;
+            t.check(0, (k, a) -> k.splitHeads(a[0], a[1], a[2], a[3], D), t.value(N, C), t.value(N, C), t.value(N, C), t.value(N, 3L * C));
+            t.check(0, (k, a) -> k.joinHeads(a[0], a[1], a[2], a[3], D), t.value(N, 3L * C), t.value(N, C), t.value(N, C), t.value(N, C));
+        });
+    }
+
+    @ParameterizedTest(autoCloseArguments = false)
+    @MethodSource("devices")
     void shouldDoElementwiseOperationsLikeReference(Kernels device, DType values) {
         repeat(device, values, t -> {
             int n = t.size() * t.size();
@@ -115,8 +158,9 @@ class CpuKernelsPropertyTest {
             int T = t.upTo(9);
             int D = 2 * t.size();
             int first = t.upTo(5) - 1;
-            Tensor cos = t.normal(first + T + 1, D / 2);
-            Tensor sin = t.normal(first + T + 1, D / 2);
+            int half = t.coin() ? D / 2 : t.upTo(D / 2);
+            Tensor cos = t.normal(first + T + 1, half);
+            Tensor sin = t.normal(first + T + 1, half);
             boolean inverse = t.coin();
             t.check(1e-6, (k, a) -> k.rotary(a[0], a[1], a[2], first, inverse), t.value(B, T, t.upTo(3), D), cos, sin);
         });

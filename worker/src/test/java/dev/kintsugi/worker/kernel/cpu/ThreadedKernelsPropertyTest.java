@@ -3,6 +3,7 @@ package dev.kintsugi.worker.kernel.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
@@ -145,6 +146,15 @@ class ThreadedKernelsPropertyTest {
         check((k, t) -> k.rmsNorm(t[0], t[1], t[2], t[3], 1e-6), normal(dtype, N, C), normal(DType.F32, N), normal(dtype, N, C), normal(dtype, C));
         check((k, t) -> k.rmsNormBackward(t[0], t[1], t[2], t[3], t[4], t[5]), normal(dtype, N, C), normal(DType.F32, C), normal(dtype, N, C),
                 normal(dtype, N, C), normal(dtype, C), normal(DType.F32, N));
+        check((k, t) -> k.layerNorm(t[0], t[1], t[2], t[3], t[4], 1e-6), normal(dtype, N, C), normal(DType.F32, N, 2), normal(dtype, N, C),
+                normal(dtype, C), normal(dtype, C));
+        check((k, t) -> k.layerNormBackward(t[0], t[1], t[2], t[3], t[4], t[5], t[6]), normal(dtype, N, C), normal(DType.F32, C),
+                normal(DType.F32, C), normal(dtype, N, C), normal(dtype, N, C), normal(dtype, C), normal(DType.F32, N, 2));
+        check((k, t) -> k.gelu(t[0], t[1], Activation.GELU), normal(dtype, N, C), normal(dtype, N, C));
+        check((k, t) -> k.geluBackward(t[0], t[1], t[2], t[3], Activation.GELU_TANH), normal(dtype, N, C), normal(dtype, N, C), normal(dtype, N, C),
+                normal(dtype, N, C));
+        check((k, t) -> k.splitHeads(t[0], t[1], t[2], t[3], 24), normal(dtype, N, C), normal(dtype, N, C), normal(dtype, N, C), normal(dtype, N, 3 * C));
+        check((k, t) -> k.joinHeads(t[0], t[1], t[2], t[3], 24), normal(dtype, N, 3 * C), normal(dtype, N, C), normal(dtype, N, C), normal(dtype, N, C));
         check((k, t) -> k.swiglu(t[0], t[1], t[2]), normal(dtype, N, C), normal(dtype, N, C), normal(dtype, N, C));
         check((k, t) -> k.swigluBackward(t[0], t[1], t[2], t[3], t[4], t[5]), normal(dtype, N, C), normal(dtype, N, C), normal(dtype, N, C),
                 normal(dtype, N, C), normal(dtype, N, C), normal(dtype, N, C));
