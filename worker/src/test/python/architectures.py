@@ -32,6 +32,7 @@ SMALL = dict(hidden_size=48, intermediate_size=80, num_hidden_layers=2, num_atte
              initializer_range=0.15, bos_token_id=None, eos_token_id=None)
 MODELS = {
     "llama": dict(num_key_value_heads=2),
+    "mistral": dict(num_key_value_heads=3, sliding_window=9),
     "qwen2": dict(num_key_value_heads=2, tie_word_embeddings=True),
     "qwen3": dict(num_key_value_heads=3, head_dim=10),
 }

@@ -52,6 +52,8 @@ RELATIVES = {
     "qwen2-tied": dict(model_type="qwen2", num_key_value_heads=1, tie_word_embeddings=True, hidden_size=12, num_attention_heads=3),
     "qwen3": dict(model_type="qwen3", num_key_value_heads=2, head_dim=6, rope_parameters=dict(rope_type="default", rope_theta=1000000.0)),
     "qwen3-tied-biases": dict(model_type="qwen3", num_key_value_heads=1, head_dim=8, tie_word_embeddings=True, attention_bias=True),
+    "mistral": dict(model_type="mistral", num_key_value_heads=2, head_dim=4, sliding_window=5),
+    "qwen2-window": dict(model_type="qwen2", num_key_value_heads=4, use_sliding_window=True, sliding_window=3, max_window_layers=0),
 }
 
 

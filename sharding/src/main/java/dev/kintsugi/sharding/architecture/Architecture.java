@@ -7,6 +7,7 @@ import java.util.stream.Collectors;
 /// The architectures that can be trained, by the `model_type` of their `config.json`. A new one is a line here; docs/architectures.md says what else.
 public enum Architecture {
     LLAMA("llama", "LlamaForCausalLM", LlamaConfigs::llama),
+    MISTRAL("mistral", "MistralForCausalLM", LlamaConfigs::mistral),
     QWEN2("qwen2", "Qwen2ForCausalLM", LlamaConfigs::qwen2),
     QWEN3("qwen3", "Qwen3ForCausalLM", LlamaConfigs::qwen3);
 

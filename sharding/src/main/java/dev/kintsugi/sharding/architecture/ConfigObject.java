@@ -1,5 +1,6 @@
 package dev.kintsugi.sharding.architecture;
 
+import java.util.List;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -54,6 +55,22 @@ final class ConfigObject {
             throw wrong(field, "a whole number >= 1");
         }
         return value.intValue();
+    }
+
+    /// At least 0.
+    int wholeNumber(String field, int otherwise) {
+        if (!has(field)) { return otherwise; }
+        JsonNode value = node.get(field);
+        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 0) { throw wrong(field, "a whole number >= 0"); }
+        return value.intValue();
+    }
+
+    /// The elements of a list of strings; none when the field is absent or null.
+    List<String> texts(String field) {
+        if (!has(field)) { return List.of(); }
+        JsonNode value = node.get(field);
+        if (!value.isArray() || !value.valueStream().allMatch(JsonNode::isString)) { throw wrong(field, "a list of strings"); }
+        return value.valueStream().map(JsonNode::stringValue).toList();
     }
 
     int positiveInt(String field, int otherwise) {

@@ -12,7 +12,7 @@ import static java.util.Objects.requireNonNull;
 public record LlamaConfig(Architecture architecture, int hiddenSize, int intermediateSize, int numHiddenLayers, int numAttentionHeads,
         int numKeyValueHeads, int headDim, int vocabSize, int maxPositionEmbeddings, double rmsNormEps, double ropeTheta, RopeScaling ropeScaling,
         boolean tieWordEmbeddings, boolean projectionBias, boolean outputBias, boolean mlpBias, boolean headNorms,
-        double initializerRange) implements ModelConfig {
+        int attentionWindow, double initializerRange) implements ModelConfig {
     public LlamaConfig {
         requireNonNull(architecture, "architecture is null");
         requireNonNull(ropeScaling, "ropeScaling is null");
@@ -33,7 +33,7 @@ public record LlamaConfig(Architecture architecture, int hiddenSize, int interme
             boolean tieWordEmbeddings, boolean attentionBias, boolean mlpBias, double initializerRange) {
         this(Architecture.LLAMA, hiddenSize, intermediateSize, numHiddenLayers, numAttentionHeads, numKeyValueHeads, headDim, vocabSize,
                 maxPositionEmbeddings, rmsNormEps, ropeTheta, ropeScaling, tieWordEmbeddings, attentionBias, attentionBias, mlpBias, false,
-                initializerRange);
+                NO_WINDOW, initializerRange);
     }
 
     @Override
@@ -55,6 +55,6 @@ public record LlamaConfig(Architecture architecture, int hiddenSize, int interme
     public LlamaConfig withBlocks(int blocks) {
         return new LlamaConfig(architecture, hiddenSize, intermediateSize, Math.min(blocks, numHiddenLayers), numAttentionHeads, numKeyValueHeads,
                 headDim, vocabSize, maxPositionEmbeddings, rmsNormEps, ropeTheta, ropeScaling, tieWordEmbeddings, projectionBias, outputBias,
-                mlpBias, headNorms, initializerRange);
+                mlpBias, headNorms, attentionWindow, initializerRange);
     }
 }

@@ -8,30 +8,32 @@ final class LlamaConfigs {
     ///
     /// @param projectionBias of queries, keys and values
     /// @param headNorms see [LlamaConfig]
-    private record Particulars(boolean projectionBias, boolean outputBias, boolean mlpBias, boolean headNorms) {}
+    private record Particulars(boolean projectionBias, boolean outputBias, boolean mlpBias, boolean headNorms, int window) {}
 
     /// What holds where a field is absent. Key/value heads and the head size: 0 stands for as many as heads, and for the hidden size over them.
     private record Defaults(int keyValueHeads, int headDim, int maxPositions) {}
 
     static LlamaConfig llama(ConfigObject config) {
+        int window = WindowFields.none(config);
         boolean attentionBias = config.flag("attention_bias", false);
         return read(config, Architecture.LLAMA, new Defaults(0, 0, 2048),
-                new Particulars(attentionBias, attentionBias, config.flag("mlp_bias", false), false));
+                new Particulars(attentionBias, attentionBias, config.flag("mlp_bias", false), false, window));
+    }
+
+    static LlamaConfig mistral(ConfigObject config) {
+        return read(config, Architecture.MISTRAL, new Defaults(8, 0, 131_072),
+                new Particulars(false, false, false, false, WindowFields.always(config)));
     }
 
     static LlamaConfig qwen2(ConfigObject config) {
-        refuseWindow(config);
-        return read(config, Architecture.QWEN2, new Defaults(32, 0, 32_768), new Particulars(true, false, false, false));
+        return read(config, Architecture.QWEN2, new Defaults(32, 0, 32_768),
+                new Particulars(true, false, false, false, WindowFields.fromLayer(config)));
     }
 
     static LlamaConfig qwen3(ConfigObject config) {
-        refuseWindow(config);
         boolean attentionBias = config.flag("attention_bias", false);
-        return read(config, Architecture.QWEN3, new Defaults(32, 128, 32_768), new Particulars(attentionBias, attentionBias, false, true));
-    }
-
-    private static void refuseWindow(ConfigObject config) {
-        if (config.flag("use_sliding_window", false)) { throw config.wrong("use_sliding_window", "false"); }
+        return read(config, Architecture.QWEN3, new Defaults(32, 128, 32_768),
+                new Particulars(attentionBias, attentionBias, false, true, WindowFields.fromLayer(config)));
     }
 
     private static LlamaConfig read(ConfigObject config, Architecture architecture, Defaults defaults, Particulars particulars) {
@@ -47,7 +49,7 @@ final class LlamaConfigs {
                 keyValueHeads, headDim(config, defaults, hidden, heads), config.positiveInt("vocab_size"), maxPositions,
                 config.positiveNumber("rms_norm_eps", 1e-6), RopeFields.theta(config), RopeFields.scaling(config, maxPositions),
                 config.flag("tie_word_embeddings", false), particulars.projectionBias, particulars.outputBias, particulars.mlpBias,
-                particulars.headNorms, config.positiveNumber("initializer_range", 0.02));
+                particulars.headNorms, particulars.window, config.positiveNumber("initializer_range", 0.02));
     }
 
     private static int headDim(ConfigObject config, Defaults defaults, int hidden, int heads) {

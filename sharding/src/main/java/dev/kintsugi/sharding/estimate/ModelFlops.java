@@ -23,11 +23,11 @@ public final class ModelFlops {
     }
 
     /// The products of causal attention, which `6 P D` leaves out: `6 L H d T^2` a sample. Scores and weighted values are `2 H d T^2` each, of which
-    /// the mask leaves half; backward takes twice that.
+    /// the mask leaves half, and a window less; backward takes twice that.
     ///
     /// @param samples of T tokens
     public static double attention(ModelConfig c, long samples, long T) {
-        return 6.0 * c.numHiddenLayers() * c.queryDim() * T * T * samples;
+        return 12.0 * c.numHiddenLayers() * c.queryDim() * c.attentionPairs(T) * samples;
     }
 
     /// MFU, of all ranks together.

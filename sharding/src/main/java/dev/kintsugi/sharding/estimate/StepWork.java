@@ -27,7 +27,8 @@ import java.util.Map;
 ///                of n / K, when K ranks hold the shard; and ShareSums 8 n (K - 1) / K
 /// Loss           6 N P of the head                                  once a step: zeroing 4 n, norm 4 n, optimizer 28 n
 /// ```
-/// Causal attention's masked half is not counted. What takes less than about a percent is not either: norms, rotary, SwiGLU and the embedding go
+/// Causal attention's masked half is not counted, nor what lies before a window.
+/// What takes less than about a percent is not either: norms, rotary, SwiGLU and the embedding go
 /// with the operations of their block, whose measured rate has them in it.
 public record StepWork(Map<StepPhase, Double> amounts) {
     public StepWork {
@@ -94,7 +95,8 @@ public record StepWork(Map<StepPhase, Double> amounts) {
 
     /// Operations of one product of all heads, T x d by d x T or the like, without the masked half.
     private static double attentionProducts(ShardPlan plan, long B, long T) {
-        return (double) B * T * T * plan.model().config().queryDim();
+        ModelConfig c = plan.model().config();
+        return 2.0 * B * c.attentionPairs(T) * c.queryDim();
     }
 
     private static boolean isBlock(UnitPlan unit) {

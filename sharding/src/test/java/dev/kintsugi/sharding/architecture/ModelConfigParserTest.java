@@ -40,7 +40,7 @@ class ModelConfigParserTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            {"model_type": "gpt2"}                         | model_type=gpt2 is not supported; models of these can be trained: llama, qwen2, qwen3
+            {"model_type": "gpt2"}                         | model_type=gpt2 is not supported; models of these can be trained: llama, mistral, qwen2, qwen3
             {"hidden_size": 8}                             | model_type=(none)
             {BASE, "attention_dropout": 0.1}               | field attention_dropout=0.1 must be 0: dropout is not supported
             {"model_type": "llama"}                        | hidden_size is missing
@@ -68,6 +68,40 @@ class ModelConfigParserTest {
         assertThat(qwen3.headDim()).isEqualTo(128);
         assertThat(names(qwen3)).contains("model.layers.1.self_attn.q_norm.weight").doesNotContain("model.layers.1.self_attn.q_proj.bias");
         assertThat(qwen3.architecture().transformersClass()).isEqualTo("Qwen3ForCausalLM");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            mistral |                                                                                                  | 4096
+            mistral | "sliding_window": null                                                                           | 2147483647
+            mistral | "sliding_window": 7, "layer_types": ["sliding_attention", "sliding_attention"]                   | 7
+            llama   | "sliding_window": 7, "layer_types": ["full_attention", "full_attention"]                         | 2147483647
+            qwen2   | "sliding_window": 7                                                                              | 2147483647
+            qwen2   | "sliding_window": 7, "use_sliding_window": true                                                  | 2147483647
+            qwen2   | "sliding_window": 7, "use_sliding_window": true, "max_window_layers": 0                          | 7
+            qwen3   | "sliding_window": 7, "use_sliding_window": true, "layer_types": ["full_attention"]               | 2147483647
+            qwen3   | "sliding_window": 7, "use_sliding_window": true, "layer_types": ["sliding_attention"]            | 7
+            """)
+    void shouldReadTheWindow(String type, String fields, int window) {
+        assertThat(parse(type, fields).attentionWindow()).isEqualTo(window);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            qwen2   | "use_sliding_window": true, "max_window_layers": 1                                   | max_window_layers=1 must be 0 or at least
+            qwen2   | "use_sliding_window": true, "layer_types": ["full_attention", "sliding_attention"]   | layer_types=["full_attention","slid
+            qwen3   | "layer_types": ["sliding_attention"]                                                 | must be "full_attention" in every layer
+            mistral | "layer_types": ["full_attention"]                                                    | must be "sliding_attention" in every layer
+            llama   | "layer_types": ["chunked_attention"]                                                 | must be "full_attention" in every layer
+            llama   | "layer_types": "full_attention"                                                      | must be a list of strings
+            mistral | "sliding_window": 0                                                                  | sliding_window=0
+            """)
+    void shouldRefuseAWindowInSomeLayersOnly(String type, String fields, String expected) {
+        assertThatThrownBy(() -> parse(type, fields)).hasMessageContaining(expected);
+    }
+
+    private static ModelConfig parse(String type, String fields) {
+        return ModelConfigParser.parse("{" + BASE.replace("llama", type) + ", \"num_key_value_heads\": 2" + (fields == null ? "" : ", " + fields) + "}", "f");
     }
 
     private static List<String> names(ModelConfig config) {

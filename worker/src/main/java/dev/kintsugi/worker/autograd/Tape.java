@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.autograd;
 
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
@@ -162,23 +163,23 @@ public final class Tape {
     }
 
     /// Causal attention of `q (B, T, H, D)` over `k` and `v (B, S, G, D)`; q, k and v must have no other user.
-    public Variable attention(Variable q, Variable k, Variable v) {
+    public Variable attention(Variable q, Variable k, Variable v, AttentionMask mask) {
         Tensor out = arena.allocate(q.data().dtype(), q.data().shape());
         Tensor lse = arena.allocate(Kernels.statistics(q.data().dtype()), q.data().dim(0), q.data().dim(2), q.data().dim(1));
         long mark = arena.mark();
-        kernels.attention(out, lse, q.data(), k.data(), v.data(), attentionScratch(q.data(), k.data()));
+        kernels.attention(out, lse, q.data(), k.data(), v.data(), mask, attentionScratch(q.data(), k.data()));
         arena.release(mark);
         var y = Variable.of(out);
-        return record(y, () -> attentionBackward(y, lse, q, k, v));
+        return record(y, () -> attentionBackward(y, lse, q, k, v, mask));
     }
 
-    private void attentionBackward(Variable y, Tensor lse, Variable q, Variable k, Variable v) {
+    private void attentionBackward(Variable y, Tensor lse, Variable q, Variable k, Variable v, AttentionMask mask) {
         Tensor dq = allocateGrad(q);
         Tensor dk = allocateGrad(k);
         Tensor dv = allocateGrad(v);
         long mark = arena.mark();
         Tensor scratch = attentionScratch(q.data(), k.data());
-        kernels.attentionBackward(dq, dk, dv, y.grad(), y.data(), lse, q.data(), k.data(), v.data(), scratch);
+        kernels.attentionBackward(dq, dk, dv, y.grad(), y.data(), lse, q.data(), k.data(), v.data(), mask, scratch);
         arena.release(mark);
     }
 

@@ -48,14 +48,15 @@ public interface Kernels {
     void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse);
 
     /// Causal attention with scale `1 / sqrt(D)`: `out (B, T, H, D)` of `q (B, T, H, D)`, `k` and `v (B, S, G, D)`, head h using
-    /// key/value head `h / (H / G)`. Query t sees keys `0 .. S - T + t`, so a KV cache is just `T < S`.
+    /// key/value head `h / (H / G)`. Query t is at position `S - T + t` of the keys, so a KV cache is just `T < S`, and sees those before it that the
+    /// mask lets through.
     /// `lse (B, H, T)` receives log-sum-exp of the scaled scores, for backward.
     /// Never makes a T x S matrix: `scratch` of [#attentionScratchNumel] f32 elements (may be null when that is 0) is all it uses.
-    void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch);
+    void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch);
 
     /// Overwrites `dq`, `dk`, `dv` (shapes of q, k, v). Here `T == S`.
     void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
-            Tensor scratch);
+            AttentionMask mask, Tensor scratch);
 
     /// Elements of scratch that [#attention] and [#attentionBackward] want: the value of the pure function
     /// `dev.kintsugi.sharding.estimate.ScratchSizes#attentionNumel`, or 0 for implementations that need none.

@@ -57,13 +57,13 @@ public final class MetaKernels implements Kernels {
     }
 
     @Override
-    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
         Shapes.attention(out, lse, q, k, v, scratch);
     }
 
     @Override
     public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
-            Tensor scratch) {
+            AttentionMask mask, Tensor scratch) {
         Shapes.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, scratch);
     }
 

@@ -3,15 +3,18 @@ package dev.kintsugi.worker.model;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.Variable;
+import dev.kintsugi.worker.kernel.AttentionMask;
 
 /// What all architectures' attention has in common: rotary embeddings, keys and values of earlier positions, and causal attention itself.
 final class SelfAttention {
     private final ModelConfig config;
     private final RotaryTables rotary;
+    private final AttentionMask mask;
 
     SelfAttention(ModelConfig config, RotaryTables rotary) {
         this.config = config;
         this.rotary = rotary;
+        this.mask = new AttentionMask(config.attentionWindow());
     }
 
     /// @param q (N, H * D), overwritten
@@ -30,6 +33,6 @@ final class SelfAttention {
             keys = Variable.of(at.cache().keys(at.block(), 0, first + at.T()).reshape(1, first + at.T(), G, D));
             values = Variable.of(at.cache().values(at.block(), 0, first + at.T()).reshape(1, first + at.T(), G, D));
         }
-        return tape.view(tape.attention(queries, keys, values), at.rows(), H * D);
+        return tape.view(tape.attention(queries, keys, values, mask), at.rows(), H * D);
     }
 }

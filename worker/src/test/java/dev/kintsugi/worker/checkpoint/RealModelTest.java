@@ -21,7 +21,7 @@ class RealModelTest {
     Path directory;
 
     @ParameterizedTest
-    @ValueSource(strings = {"mha", "gqa", "llama3-rope", "linear-biases", "tied", "qwen2", "qwen2-tied", "qwen3", "qwen3-tied-biases"})
+    @ValueSource(strings = {"mha", "gqa", "llama3-rope", "linear-biases", "tied", "qwen2", "qwen2-tied", "qwen3", "qwen3-tied-biases", "mistral"})
     void shouldKeepEveryBitFromModelThroughCheckpointToExport(String fixture) throws Exception {
         Path original = Path.of("src/test/resources/fixtures").resolve(fixture);
         Path exported = directory.resolve("exported");

@@ -90,7 +90,7 @@ class WorldSizeEqualityTest {
 
     @ParameterizedTest
     @CsvSource({"qwen2, FULL_SHARD, 3, NONE, F32", "qwen2-tied, NO_SHARD, 2, SELECTIVE, BF16", "qwen3, FULL_SHARD, 4, FULL, BF16",
-            "qwen3-tied-biases, SHARD_GRAD_OP, 3, NONE, F32"})
+            "qwen3-tied-biases, SHARD_GRAD_OP, 3, NONE, F32", "mistral, FULL_SHARD, 2, FULL, F32"})
     void shouldGiveTheBitsOfOneRankWithEachArchitecture(String fixture, ShardingStrategy strategy, int worldSize, ActivationCheckpointing checkpointing,
             DType dtype) throws Exception {
         String json = Files.readString(Path.of("src/test/resources/fixtures", fixture, "config.json"));

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.kernel;
 
+import static dev.kintsugi.worker.kernel.AttentionMask.CAUSAL;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -29,9 +30,9 @@ class ShapesTest {
                 .hasMessage("ids is F32[4]; it must be I32[4]");
         assertThatThrownBy(() -> kernels.rotary(f32(1, 4, 2, 8), f32(6, 4), f32(6, 4), 3, false))
                 .hasMessage("firstPosition=3 with T=4 needs rows to 7; cos has P=6");
-        assertThatThrownBy(() -> kernels.attention(f32(1, 4, 3, 8), f32(1, 3, 4), f32(1, 4, 3, 8), f32(1, 4, 2, 8), f32(1, 4, 2, 8), null))
+        assertThatThrownBy(() -> kernels.attention(f32(1, 4, 3, 8), f32(1, 3, 4), f32(1, 4, 3, 8), f32(1, 4, 2, 8), f32(1, 4, 2, 8), CAUSAL, null))
                 .hasMessageContaining("H must be a multiple of G");
-        assertThatThrownBy(() -> kernels.attention(f32(1, 4, 2, 8), f32(1, 2, 4), f32(1, 4, 2, 8), f32(1, 4, 2, 8), f32(1, 4, 2, 8), f32(1)))
+        assertThatThrownBy(() -> kernels.attention(f32(1, 4, 2, 8), f32(1, 2, 4), f32(1, 4, 2, 8), f32(1, 4, 2, 8), f32(1, 4, 2, 8), CAUSAL, f32(1)))
                 .hasMessageContaining("scratch is F32[1]; it must be F32 of at least numel=");
         assertThatThrownBy(() -> kernels.adamw(f32(4), f32(4), f32(5), f32(4), new Kernels.AdamW(1, 0, 0, 0, 0, 1, 1, 1)))
                 .hasMessage("v is F32[5] but p is F32[4]; they must have equal numel");
@@ -42,7 +43,7 @@ class ShapesTest {
         Kernels meta = KernelFactory.open("meta", 1);
         meta.linear(f32(4, 6), f32(4, 3), f32(6, 3), f32(6));
         meta.attentionBackward(f32(1, 4, 2, 8), f32(1, 4, 1, 8), f32(1, 4, 1, 8), f32(1, 4, 2, 8), f32(1, 4, 2, 8), f32(1, 2, 4),
-                f32(1, 4, 2, 8), f32(1, 4, 1, 8), f32(1, 4, 1, 8), f32(meta.attentionScratchNumel(1, 4, 4, 2, 1, 8)));
+                f32(1, 4, 2, 8), f32(1, 4, 1, 8), f32(1, 4, 1, 8), CAUSAL, f32(meta.attentionScratchNumel(1, 4, 4, 2, 1, 8)));
         assertThat(meta.crossEntropy(f32(4, 9), arena.allocate(DType.I32, 4), 1, true)).isZero();
     }
 

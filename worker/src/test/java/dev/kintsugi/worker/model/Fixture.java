@@ -18,7 +18,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// What PyTorch and Transformers computed for one tiny model: see `src/test/python/make_fixtures.py`.
 final class Fixture implements AutoCloseable {
     static final String[] NAMES = {"mha", "gqa", "llama3-rope", "tied", "linear-biases", "qwen2", "qwen2-tied", "qwen3",
-            "qwen3-tied-biases"};
+            "qwen3-tied-biases", "mistral", "qwen2-window"};
 
     final Path directory;
     final ModelConfig config;

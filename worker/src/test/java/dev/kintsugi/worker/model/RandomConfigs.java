@@ -21,6 +21,7 @@ final class RandomConfigs {
         };
         return new LlamaConfig(Architecture.LLAMA, 3 + random.nextInt(20), 3 + random.nextInt(30), 1 + random.nextInt(3), H, G, D,
                 5 + random.nextInt(60), 64, 1e-5, 100, scaling, random.nextBoolean(), random.nextBoolean(), random.nextBoolean(),
-                random.nextBoolean(), random.nextBoolean(), 0.02);
+                random.nextBoolean(), random.nextBoolean(),
+                random.nextBoolean() ? ModelConfig.NO_WINDOW : 1 + random.nextInt(12), 0.02);
     }
 }

@@ -7,7 +7,8 @@ import java.lang.foreign.MemorySegment;
 
 /// Causal attention in blocks with online softmax (Dao 2023, FlashAttention-2, algorithm 1): a tile of scores of a query block
 /// against a key block, its running maximum and sum, and the output rescaled as the maximum grows. Keys that no query of the
-/// block sees are left out. Scores, sums and the output in the making are f32. One thread.
+/// block sees are left out; every query sees one of the first tile, since a key block is not smaller than a query block.
+/// Scores, sums and the output in the making are f32. One thread.
 final class Attention {
     private final Matmul matmul;
     private final ScoreRow scoreRow = new ScoreRow();
@@ -36,21 +37,23 @@ final class Attention {
             MemorySegment scratch, AttentionShape at, int b, int h, int t) {
         int D = at.D();
         int rows = Math.min(at.queryBlock(), at.T() - t);
+        int first = at.first(t);
         int visible = at.visible(t + rows - 1);
         MemorySegment queries = at.slice(q, at.query(b, t, h));
         MemorySegment scores = at.scores(scratch);
         MemorySegment probabilities = at.probabilities(scratch);
         MemorySegment outputs = at.rowSums(scratch);
-        for (int s = 0; s < visible; s += at.keyBlock()) {
+        for (int s = first; s < visible; s += at.keyBlock()) {
             int columns = Math.min(at.keyBlock(), visible - s);
             matmul.multiply(at.toF32(), scores, columns, queries, at.queryStride(), false, at.slice(k, at.key(b, s, h)), at.keyStride(),
                     true, rows, columns, D, false);
             for (int row = 0; row < rows; row++) {
+                int from = Math.clamp(at.first(t + row) - s, 0, columns);
                 int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
-                updateRow(probabilities, scores, (long) row * columns, seen, columns, s == 0, row, outputs, at);
+                updateRow(probabilities, scores, (long) row * columns, from, seen, columns, s == first, row, outputs, at);
             }
             matmul.multiply(at.toF32(), outputs, D, probabilities, columns, false, at.slice(v, at.key(b, s, h)), at.keyStride(), false,
-                    rows, D, columns, s > 0);
+                    rows, D, columns, s > first);
         }
         for (int row = 0; row < rows; row++) {
             write(out, at.query(b, t + row, h), outputs, (long) row * D, D, 1f / sum[row], at.bf16());
@@ -69,13 +72,13 @@ final class Attention {
         }
     }
 
-    /// Turns a row of scores into exponentials relative to the running maximum (0 beyond the `seen` first), and takes the row's
+    /// Turns a row of scores into exponentials relative to the running maximum (0 but for columns `[from, seen)`), and takes the row's
     /// maximum, sum and output along.
-    private void updateRow(MemorySegment probabilities, MemorySegment scores, long scoresAt, int seen, int columns, boolean first, int row,
+    private void updateRow(MemorySegment probabilities, MemorySegment scores, long scoresAt, int from, int seen, int columns, boolean first, int row,
             MemorySegment outputs, AttentionShape at) {
         float scale = at.scale();
         float oldMax = first ? Float.NEGATIVE_INFINITY : max[row];
-        float newMax = Math.max(oldMax, scoreRow.read(scores, scoresAt, seen) * scale);
+        float newMax = Math.max(oldMax, scoreRow.read(scores, scoresAt, from, seen) * scale);
         float rowSum = scoreRow.exponentials(probabilities, scoresAt, seen, columns, scale, newMax, at.bf16());
         if (first) {
             sum[row] = rowSum;

@@ -66,8 +66,9 @@ final class AttentionBackward {
             deltas[row] = Rows.dot(dout, out, at.D(), partial);
         }
         MemorySegment dq = at.rowSums(x.scratch);
-        for (int s = 0; s < visible; s += at.keyBlock()) {
-            tile(x, dq, dk, dv, at, b, h, t, rows, s, Math.min(at.keyBlock(), visible - s));
+        int first = at.first(t);
+        for (int s = first; s < visible; s += at.keyBlock()) {
+            tile(x, dq, dk, dv, at, b, h, t, rows, s, Math.min(at.keyBlock(), visible - s), s == first);
         }
         for (int row = 0; row < rows; row++) {
             write(x.dq, at.query(b, t + row, h), dq, (long) row * at.D(), at.D(), at.bf16());
@@ -86,7 +87,7 @@ final class AttentionBackward {
     }
 
     private void tile(Tensors x, MemorySegment dq, MemorySegment dk, MemorySegment dv, AttentionShape at, int b, int h,
-            int t, int rows, int s, int columns) {
+            int t, int rows, int s, int columns, boolean first) {
         int D = at.D();
         int ldq = at.queryStride();
         int ldk = at.keyStride();
@@ -101,14 +102,15 @@ final class AttentionBackward {
         matmul.multiply(at.toF32(), scores, columns, queries, ldq, false, keys, ldk, true, rows, columns, D, false);
         matmul.multiply(at.toF32(), dP, columns, douts, ldq, false, values, ldk, true, rows, columns, D, false);
         for (int row = 0; row < rows; row++) {
+            int from = Math.clamp(at.first(t + row) - s, 0, columns);
             int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
             float shift = x.lse.get(FLOAT, at.lse(b, h, t + row) * 4);
-            scoreRow.probabilitiesAndGradients(P, dS, scores, dP, (long) row * columns, seen, columns, at.scale(), shift,
+            scoreRow.probabilitiesAndGradients(P, dS, scores, dP, (long) row * columns, from, seen, columns, at.scale(), shift,
                     deltas[row], at.bf16());
         }
         long sum = (long) s * D * 4;
         matmul.multiply(at.toF32(), dv.asSlice(sum), D, P, columns, true, douts, ldq, false, columns, D, rows, true);
-        matmul.multiply(at.toF32(), dq, D, dS, columns, false, keys, ldk, false, rows, D, columns, s > 0);
+        matmul.multiply(at.toF32(), dq, D, dS, columns, false, keys, ldk, false, rows, D, columns, !first);
         matmul.multiply(at.toF32(), dk.asSlice(sum), D, dS, columns, true, queries, ldq, false, columns, D, rows, true);
     }
 }

@@ -2,6 +2,7 @@ package dev.kintsugi.worker.kernel.cpu;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.ScratchSizes;
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.MemorySegment;
 
@@ -12,10 +13,10 @@ import java.lang.foreign.MemorySegment;
 /// tile of scores | tile of their gradients | both as bf16, half a tile each | sums of query rows (rows, D) |
 /// sums of key rows (S, D) | sums of value rows (S, D)
 /// ```
-record AttentionShape(int B, int T, int S, int H, int G, int D, boolean bf16) {
-    static AttentionShape of(Tensor q, Tensor k) {
+record AttentionShape(int B, int T, int S, int H, int G, int D, boolean bf16, AttentionMask mask) {
+    static AttentionShape of(Tensor q, Tensor k, AttentionMask mask) {
         return new AttentionShape(extent(q, 0), extent(q, 1), extent(k, 1), extent(q, 2), extent(k, 2), extent(q, 3),
-                q.dtype() == DType.BF16);
+                q.dtype() == DType.BF16, mask);
     }
 
     private static int extent(Tensor t, int dimension) {
@@ -37,9 +38,14 @@ record AttentionShape(int B, int T, int S, int H, int G, int D, boolean bf16) {
         return (float) (1 / Math.sqrt(D));
     }
 
-    /// Keys that query position t sees.
+    /// Where the keys end that query position t sees.
     int visible(int t) {
         return S - T + t + 1;
+    }
+
+    /// The first key that query position t sees; a later query sees no earlier one.
+    int first(int t) {
+        return mask.first(visible(t));
     }
 
     /// Where head h of position t of batch entry b starts in q, out and their gradients `(B, T, H, D)`.

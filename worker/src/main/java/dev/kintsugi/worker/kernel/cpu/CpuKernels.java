@@ -2,6 +2,7 @@ package dev.kintsugi.worker.kernel.cpu;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.ScratchSizes;
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.Shapes;
 import dev.kintsugi.worker.memory.Tensor;
@@ -144,21 +145,21 @@ public final class CpuKernels implements Kernels {
     }
 
     @Override
-    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
         Shapes.attention(out, lse, q, k, v, scratch);
         if (q.dim(1) <= ThinAttention.QUERIES_MAX) {
-            thinAttention.forward(out.data(), lse.data(), q.data(), k.data(), v.data(), AttentionShape.of(q, k));
+            thinAttention.forward(out.data(), lse.data(), q.data(), k.data(), v.data(), AttentionShape.of(q, k, mask));
         } else {
-            attention.forward(out.data(), lse.data(), q.data(), k.data(), v.data(), scratch.data(), AttentionShape.of(q, k));
+            attention.forward(out.data(), lse.data(), q.data(), k.data(), v.data(), scratch.data(), AttentionShape.of(q, k, mask));
         }
     }
 
     @Override
     public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
-            Tensor scratch) {
+            AttentionMask mask, Tensor scratch) {
         Shapes.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, scratch);
         attentionBackward.backward(new AttentionBackward.Tensors(dq.data(), dk.data(), dv.data(), dout.data(), out.data(), lse.data(), q.data(),
-                k.data(), v.data(), scratch.data()), AttentionShape.of(q, k));
+                k.data(), v.data(), scratch.data()), AttentionShape.of(q, k, mask));
     }
 
     @Override

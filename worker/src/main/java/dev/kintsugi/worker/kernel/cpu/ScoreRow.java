@@ -13,7 +13,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// What attention does to a row of a tile of scores, of which a query sees the `seen` first. Scores are f32; what they become is f32 (and
+/// What attention does to a row of a tile of scores, of which a query sees those in `[from, seen)`. Scores are f32; what they become is f32 (and
 /// may then be written over them) or bf16. A row starts at element `at` of every segment. One thread.
 ///
 /// Scores that are not seen are negative infinity here, so that their exponentials are 0 without a question asked.
@@ -25,13 +25,14 @@ final class ScoreRow {
     private final short[] d16 = new short[Rows.padded(ScratchSizes.KEY_BLOCK)];
 
     /// Takes the scores in. Returns the largest; negative infinity when none is seen.
-    float read(MemorySegment scores, long at, int seen) {
-        take(x, scores, at, seen, Float.NEGATIVE_INFINITY);
+    float read(MemorySegment scores, long at, int from, int seen) {
+        take(x, scores, at, from, seen, Float.NEGATIVE_INFINITY);
         return Rows.max(x, Rows.padded(seen));
     }
 
-    private static void take(float[] row, MemorySegment scores, long at, int seen, float unseen) {
+    private static void take(float[] row, MemorySegment scores, long at, int from, int seen, float unseen) {
         MemorySegment.copy(scores, Lanes.FLOAT, at * 4, row, 0, seen);
+        for (int i = 0; i < from && i < seen; i++) { row[i] = unseen; }
         int padded = Rows.padded(seen);
         for (int i = seen; i < padded; i++) { row[i] = unseen; }
     }
@@ -55,10 +56,10 @@ final class ScoreRow {
     }
 
     /// `p[i] = exp(x[i] scale - shift)` and its gradient `dx[i] = scale p[i] (dp[i] - delta)` where seen, both 0 in the rest of `columns`.
-    void probabilitiesAndGradients(MemorySegment p, MemorySegment dx, MemorySegment scores, MemorySegment dp, long at, int seen, int columns,
+    void probabilitiesAndGradients(MemorySegment p, MemorySegment dx, MemorySegment scores, MemorySegment dp, long at, int from, int seen, int columns,
             float scale, float shift, float delta, boolean bf16) {
-        take(x, scores, at, seen, Float.NEGATIVE_INFINITY);
-        take(d, dp, at, seen, 0f);
+        take(x, scores, at, from, seen, Float.NEGATIVE_INFINITY);
+        take(d, dp, at, from, seen, 0f);
         int padded = Rows.padded(seen);
         if (bf16) {
             Loops.gradients(p16, d16, x, d, padded, scale, shift, delta);

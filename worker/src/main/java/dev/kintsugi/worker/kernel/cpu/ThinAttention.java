@@ -33,10 +33,11 @@ final class ThinAttention {
     }
 
     private void query(MemorySegment out, MemorySegment lse, MemorySegment q, MemorySegment k, MemorySegment v, AttentionShape at, int b, int t) {
-        int seen = at.visible(t);
+        int first = at.first(t);
+        int seen = at.visible(t) - first;
         int sharing = at.H() / at.G();
         long query = at.query(b, t, 0);
-        long keys = at.key(b, 0, 0);
+        long keys = at.key(b, first, 0);
         dots.take(q, query, at.D(), at.H(), at.bf16());
         dots.dots(scores, seen, k, keys, at.keyStride(), sharing, seen);
         for (int h = 0; h < at.H(); h++) { lse.set(FLOAT, at.lse(b, h, t) * 4, softmax(h * seen, seen, at.scale())); }

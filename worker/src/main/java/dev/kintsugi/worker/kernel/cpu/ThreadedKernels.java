@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.kernel.cpu;
 
 import dev.kintsugi.sharding.estimate.ScratchSizes;
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.Shapes;
 import dev.kintsugi.worker.memory.Tensor;
@@ -123,20 +124,20 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
     }
 
     @Override
-    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
         Shapes.attention(out, lse, q, k, v, scratch);
         team.run(thread -> {
             long from = q.dim(0) * thread / parts.length;
             long count = q.dim(0) * (thread + 1) / parts.length - from;
             if (count == 0) { return; }
             parts[thread].attention(out.rows(from, count), lse.rows(from, count), q.rows(from, count), k.rows(from, count), v.rows(from, count),
-                    scratchOf(thread, scratch));
+                    mask, scratchOf(thread, scratch));
         });
     }
 
     @Override
     public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
-            Tensor scratch) {
+            AttentionMask mask, Tensor scratch) {
         Shapes.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, scratch);
         team.run(thread -> {
             long from = q.dim(0) * thread / parts.length;
@@ -144,7 +145,7 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
             if (count == 0) { return; }
             parts[thread].attentionBackward(dq.rows(from, count), dk.rows(from, count), dv.rows(from, count), dout.rows(from, count),
                     out.rows(from, count), lse.rows(from, count), q.rows(from, count), k.rows(from, count), v.rows(from, count),
-                    scratchOf(thread, scratch));
+                    mask, scratchOf(thread, scratch));
         });
     }
 

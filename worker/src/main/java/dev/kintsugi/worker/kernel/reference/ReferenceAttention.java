@@ -4,12 +4,14 @@ import static dev.kintsugi.worker.kernel.reference.Doubles.load;
 import static dev.kintsugi.worker.kernel.reference.Doubles.require;
 import static dev.kintsugi.worker.kernel.reference.Doubles.store;
 
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.memory.Tensor;
+import java.util.Arrays;
 
 /// Causal grouped-query attention and its gradient, as the definition has them.
 ///
 /// ```
-/// s[t, j] = q[t] . k[j] / sqrt(D)      j = 0 .. S - T + t     lse[t] = log(sum over j of exp(s[t, j]))
+/// s[t, j] = q[t] . k[j] / sqrt(D)      j up to S - T + t      lse[t] = log(sum over j of exp(s[t, j]))
 /// p[t, j] = exp(s[t, j] - lse[t])      out[t] = sum over j of p[t, j] v[j]
 /// ```
 /// The gradient is that of [Dao et al. 2022, appendix B.2](https://arxiv.org/abs/2205.14135): with `delta[t] = dout[t] . out[t]`,
@@ -22,8 +24,10 @@ final class ReferenceAttention {
     private final int G;
     private final int D;
     private final double scale;
+    private final AttentionMask mask;
 
-    ReferenceAttention(Tensor q, Tensor k) {
+    ReferenceAttention(Tensor q, Tensor k, AttentionMask mask) {
+        this.mask = mask;
         if (q.rank() != 4 || k.rank() != 4 || k.dim(2) < 1 || q.dim(2) % k.dim(2) != 0 || k.dim(1) < q.dim(1)) {
             throw new IllegalArgumentException(
                     "q=%s k=%s; must be (B, T, H, D) and (B, S, G, D) with H a multiple of G and S >= T".formatted(q, k));
@@ -98,10 +102,11 @@ final class ReferenceAttention {
         store(dvTensor, dv);
     }
 
-    /// The scores of query t against every key that it may see.
+    /// The scores of query t against every key up to its own position; negative infinity where it does not see one.
     private double[] scores(double[] q, double[] k, int b, int h, int t) {
         var s = new double[S - T + t + 1];
-        for (int j = 0; j < s.length; j++) {
+        Arrays.fill(s, Double.NEGATIVE_INFINITY);
+        for (int j = mask.first(s.length); j < s.length; j++) {
             s[j] = scale * dot(q, query(b, t, h), k, key(b, j, h));
         }
         return s;

@@ -5,6 +5,7 @@ import static dev.kintsugi.worker.kernel.reference.Doubles.loadInts;
 import static dev.kintsugi.worker.kernel.reference.Doubles.require;
 import static dev.kintsugi.worker.kernel.reference.Doubles.store;
 
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
 import java.util.Arrays;
@@ -200,15 +201,15 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
-        new ReferenceAttention(q, k).forward(out, lse, q, k, v);
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
+        new ReferenceAttention(q, k, mask).forward(out, lse, q, k, v);
     }
 
     @Override
     public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k,
             Tensor v,
-            Tensor scratch) {
-        new ReferenceAttention(q, k).backward(dq, dk, dv, dout, out, lse, q, k, v);
+            AttentionMask mask, Tensor scratch) {
+        new ReferenceAttention(q, k, mask).backward(dq, dk, dv, dout, out, lse, q, k, v);
     }
 
     @Override

@@ -1,6 +1,9 @@
 package dev.kintsugi.worker.kernel.cpu;
 
+import static dev.kintsugi.worker.kernel.AttentionMask.CAUSAL;
+
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels.AdamW;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.Arena;
@@ -32,9 +35,11 @@ final class CpuKernelsBenchmark {
         products(kernels, 512, 768, 32_000);
         products(kernels, 207, 768, 768);
         products(kernels, 1024, 384, 1024);
-        for (int T : new int[] {512, 1024}) { attention(kernels, 4, T, 12, 12, 64); }
-        attention(kernels, 8, 128, 6, 6, 64);
-        attention(kernels, 4, 256, 8, 2, 32);
+        for (int T : new int[] {512, 1024}) { attention(kernels, 4, T, 12, 12, 64, CAUSAL); }
+        attention(kernels, 8, 128, 6, 6, 64, CAUSAL);
+        attention(kernels, 4, 256, 8, 2, 32, CAUSAL);
+        attention(kernels, 1, 4096, 12, 12, 64, CAUSAL);
+        attention(kernels, 1, 4096, 12, 12, 64, new AttentionMask(512));
         decode(kernels, 1024, 12, 64);
         rows(kernels, 2048, 768);
         rows(kernels, 207, 1023);
@@ -54,23 +59,24 @@ final class CpuKernelsBenchmark {
         flops("linearBackwardWeight " + shape, flops, () -> kernels.linearBackwardWeight(dw, null, y, x, false));
     }
 
-    /// Forward counts 2 products of T x T / 2 x D a head (causal), backward 5.
-    private static void attention(CpuKernels kernels, int B, int T, int H, int G, int D) {
+    /// Forward counts 2 products of T x T / 2 x D a head (causal), or of the pairs that a window leaves, backward 5.
+    private static void attention(CpuKernels kernels, int B, int T, int H, int G, int D, AttentionMask mask) {
         Tensor q = normal(B, T, H, D);
         Tensor k = normal(B, T, G, D);
         Tensor v = normal(B, T, G, D);
         Tensor out = normal(B, T, H, D);
         Tensor lse = f32(B, H, T);
         Tensor scratch = f32(kernels.attentionScratchNumel(B, T, T, H, G, D));
-        String shape = "B=%d T=%d H=%d G=%d D=%d".formatted(B, T, H, G, D);
-        double product = 2.0 * B * H * T * T / 2 * D;
-        flops("attention " + shape, 2 * product, () -> kernels.attention(out, lse, q, k, v, scratch));
+        String shape = "B=%d T=%d H=%d G=%d D=%d %s".formatted(B, T, H, G, D, mask.equals(CAUSAL) ? "" : mask);
+        double window = Math.min(T, mask.window());
+        double product = 2.0 * B * H * window * (T - window / 2) * D;
+        flops("attention " + shape, 2 * product, () -> kernels.attention(out, lse, q, k, v, mask, scratch));
         Tensor dq = normal(B, T, H, D);
         Tensor dk = normal(B, T, G, D);
         Tensor dv = normal(B, T, G, D);
         Tensor dout = normal(B, T, H, D);
         flops("attentionBackward " + shape, 5 * product,
-                () -> kernels.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, scratch));
+                () -> kernels.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, mask, scratch));
     }
 
     private static void decode(CpuKernels kernels, int S, int H, int D) {
@@ -80,7 +86,7 @@ final class CpuKernelsBenchmark {
         Tensor lse = f32(1, H, 1);
         Tensor scratch = f32(kernels.attentionScratchNumel(1, 1, S, H, H, D));
         bytes("attention T=1 S=%d H=%d D=%d".formatted(S, H, D), 2.0 * k.bytes(),
-                () -> kernels.attention(out, lse, q, k, k, scratch));
+                () -> kernels.attention(out, lse, q, k, k, CAUSAL, scratch));
     }
 
     private static void rows(CpuKernels kernels, int N, int C) {

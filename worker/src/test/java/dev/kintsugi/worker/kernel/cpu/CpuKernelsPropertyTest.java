@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.Kernels.AdamW;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
@@ -55,17 +56,18 @@ class CpuKernelsPropertyTest {
             int D = 2 * t.upTo(10);
             int S = t.size() + (t.coin() ? 530 : 0);
             int T = t.coin() ? S : t.upTo(S);
+            var mask = t.coin() ? AttentionMask.CAUSAL : new AttentionMask(t.upTo(S + 5));
             Tensor q = t.value(B, T, H, D);
             Tensor k = t.value(B, S, G, D);
             Tensor v = t.value(B, S, G, D);
             Tensor out = t.value(B, T, H, D);
             Tensor lse = t.normal(B, H, T);
             Tensor scratch = t.normal(device.attentionScratchNumel(B, T, S, H, G, D));
-            t.check(1e-5, (kernels, a) -> kernels.attention(a[0], a[1], a[2], a[3], a[4], scratch), out, lse, q, k, v);
+            t.check(1e-5, (kernels, a) -> kernels.attention(a[0], a[1], a[2], a[3], a[4], mask, scratch), out, lse, q, k, v);
             if (T == S) {
-                device.attention(out, lse, q, k, v, scratch);
+                device.attention(out, lse, q, k, v, mask, scratch);
                 t.check(1e-5, (kernels, a) -> kernels
-                        .attentionBackward(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], scratch),
+                        .attentionBackward(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], mask, scratch),
                         t.value(B, T, H, D), t.value(B, S, G, D), t.value(B, S, G, D), t.value(B, T, H, D), out, lse, q, k, v);
             }
         });

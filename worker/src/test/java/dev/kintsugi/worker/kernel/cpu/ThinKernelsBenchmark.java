@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.kernel.cpu;
 
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.Arena;
 import java.util.Locale;
@@ -48,7 +49,7 @@ final class ThinKernelsBenchmark {
             Tensor q = values(768);
             Tensor lse = new Tensor(ARENA.allocate(4 * 12, 64), DType.F32, 12);
             time("attention T=1 S=%d H=12 D=64".formatted(S), 2 * k.bytes(), () -> each(caches, c -> attention.forward(values(768).data(), lse.data(), q.data(),
-                    k.rows((long) c * S, S).data(), v.rows((long) c * S, S).data(), new AttentionShape(1, 1, S, 12, 12, 64, bf16))));
+                    k.rows((long) c * S, S).data(), v.rows((long) c * S, S).data(), new AttentionShape(1, 1, S, 12, 12, 64, bf16, AttentionMask.CAUSAL))));
         }
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -121,21 +122,24 @@ class ThinKernelsPropertyTest {
             Tensor k = t.value(1, S, G, D);
             Tensor v = t.value(1, S, G, D);
             Tensor together = t.value(1, T, H, D);
-            attend(t, together, q, k, v);
+            var mask = t.coin() ? AttentionMask.CAUSAL : new AttentionMask(t.upTo(S));
+            attend(t, together, q, k, v, mask);
             for (int query = 0; query < T; query++) {
                 int seen = S - T + query + 1;
                 Tensor alone = t.value(1, 1, H, D);
-                attend(t, alone, q.reshape(T, H, D).rows(query, 1).reshape(1, 1, H, D), k.reshape(S, G, D).rows(0, seen).reshape(1, seen, G, D),
-                        v.reshape(S, G, D).rows(0, seen).reshape(1, seen, G, D));
-                assertSame(together.reshape(T, H, D).rows(query, 1), alone, "query %d of %d, S=%d D=%d, seed=%d".formatted(query, T, S, D, t.seed));
+                int first = mask.first(seen);
+                int count = seen - first;
+                attend(t, alone, q.reshape(T, H, D).rows(query, 1).reshape(1, 1, H, D), k.reshape(S, G, D).rows(first, count).reshape(1, count, G, D),
+                        v.reshape(S, G, D).rows(first, count).reshape(1, count, G, D), AttentionMask.CAUSAL);
+                assertSame(together.reshape(T, H, D).rows(query, 1), alone, "query %d of %d, S=%d D=%d %s, seed=%d".formatted(query, T, S, D, mask, t.seed));
             }
         }
     }
 
-    private void attend(Trial t, Tensor out, Tensor q, Tensor k, Tensor v) {
+    private void attend(Trial t, Tensor out, Tensor q, Tensor k, Tensor v, AttentionMask mask) {
         Tensor lse = t.normal(1, q.dim(2), q.dim(1));
         Tensor scratch = t.normal(kernels.attentionScratchNumel(1, q.dim(1), k.dim(1), q.dim(2), k.dim(2), q.dim(3)));
-        kernels.attention(out, lse, q, k, v, scratch);
+        kernels.attention(out, lse, q, k, v, mask, scratch);
     }
 
     private static void assertSame(Tensor actual, Tensor expected, String what) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Bf16;
 import dev.kintsugi.worker.memory.Tensor;
@@ -120,15 +121,17 @@ class ThreadedKernelsPropertyTest {
     void shouldAttendAsOneThreadDoes(DType dtype) {
         for (int B : new int[] {1, 4}) {
             int T = 150;
+            var mask = new AttentionMask(B == 1 ? 40 : T);
             Tensor scratch = normal(DType.F32, 5 * one.attentionScratchNumel(B, T, T, 4, 2, 32));
             Tensor q = normal(dtype, B, T, 4, 32);
             Tensor k = normal(dtype, B, T, 2, 32);
             Tensor v = normal(dtype, B, T, 2, 32);
             Tensor out = normal(dtype, B, T, 4, 32);
             Tensor lse = normal(DType.F32, B, 4, T);
-            check((kernels, t) -> kernels.attention(t[0], t[1], t[2], t[3], t[4], copyOf(scratch)), out, lse, q, k, v);
-            one.attention(out, lse, q, k, v, scratch);
-            check((kernels, t) -> kernels.attentionBackward(t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], copyOf(scratch)), normal(dtype, B, T, 4, 32),
+            check((kernels, t) -> kernels.attention(t[0], t[1], t[2], t[3], t[4], mask, copyOf(scratch)), out, lse, q, k, v);
+            one.attention(out, lse, q, k, v, mask, scratch);
+            check((kernels, t) -> kernels.attentionBackward(t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], mask,
+                    copyOf(scratch)), normal(dtype, B, T, 4, 32),
                     normal(dtype, B, T, 2, 32), normal(dtype, B, T, 2, 32), normal(dtype, B, T, 4, 32), out, lse, q, k, v);
             check((kernels, t) -> kernels.rotary(t[0], t[1], t[2], 3, true), q, normal(DType.F32, T + 3, 16), normal(DType.F32, T + 3, 16));
         }
