@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.divergence;
 
+import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
 
@@ -76,16 +77,16 @@ public final class WatchedKernels implements Kernels {
     }
 
     @Override
-    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
-        device.attention(out, lse, q, k, v, scratch);
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
+        device.attention(out, lse, q, k, v, mask, scratch);
         watch.written("attention's log-sum-exp", null, lse);
         watch.written("attention", null, out);
     }
 
     @Override
     public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
-            Tensor scratch) {
-        device.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, scratch);
+            AttentionMask mask, Tensor scratch) {
+        device.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, mask, scratch);
         watch.written("gradient of attention's queries", null, dq);
         watch.written("gradient of attention's keys", null, dk);
         watch.written("gradient of attention's values", null, dv);
