@@ -65,7 +65,8 @@ final class Divergence {
             for (int i = 0; i < shards.size(); i++) {
                 Finiteness values = Finiteness.ofF32(rows(gradients.get(unit.index()), shards.get(i)));
                 String name = unit.parameters().get(i).spec().name();
-                if (!values.isFinite()) { return new Finding(SUM, name, "the sum of all micro-batches' gradients of %s: %s".formatted(name, values.describe())); }
+                if (values.isFinite()) { continue; }
+                return new Finding(SUM, name, "the sum of all micro-batches' gradients of %s: %s".formatted(name, values.describe()));
             }
         }
         return null;
