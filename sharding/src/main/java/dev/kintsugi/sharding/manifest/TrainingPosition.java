@@ -15,7 +15,7 @@ public record TrainingPosition(long step, long skippedSteps, long samplesSeen, l
         requireNonNull(datasetDigest, "datasetDigest is null");
         if (skippedSteps < 0 || step < skippedSteps || samplesSeen < 0 || tokensSeen < 0 || microbatchesPerStep < 0) {
             throw new IllegalArgumentException(
-                    "training: step=%d skipped_steps=%d samples_seen=%d tokens_seen=%d microbatches_per_step=%d; all must be >= 0, and no more skipped than done"
+                    "training: step=%d skipped_steps=%d samples_seen=%d tokens_seen=%d microbatches_per_step=%d; all must be >= 0, no more skipped than done"
                             .formatted(step, skippedSteps, samplesSeen, tokensSeen, microbatchesPerStep));
         }
     }
