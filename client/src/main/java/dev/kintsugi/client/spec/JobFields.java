@@ -79,6 +79,8 @@ public final class JobFields {
         texts.put("adam_beta1", "default 0.9");
         texts.put("adam_beta2", "default 0.999");
         texts.put("adam_epsilon", "default 1e-8");
+        texts.put("on_divergence", "a step that is not finite is never applied: stop (default) and say where it began, or skip it and go on");
+        texts.put("divergence_budget", "of --on_divergence skip: steps in a row that may be left out; default 3");
         texts.put("max_grad_norm", "global norm to clip at; default 1.0, 0 turns clipping off");
         texts.put("optim", "adamw_torch (default) or its alias adamw_torch_fused");
         texts.put("seed", "default 42");

@@ -49,6 +49,8 @@ final class JobSpecDefaults {
         if (!spec.hasAdamBeta2()) { spec.setAdamBeta2(0.999); }
         if (!spec.hasAdamEpsilon()) { spec.setAdamEpsilon(1e-8); }
         if (!spec.hasMaxGradNorm()) { spec.setMaxGradNorm(1); }
+        if (!spec.hasOnDivergence()) { spec.setOnDivergence("stop"); }
+        if (spec.getOnDivergence().equals("skip") && !spec.hasDivergenceBudget()) { spec.setDivergenceBudget(3); }
         if (!spec.hasOptim()) { spec.setOptim("adamw_torch"); }
         if (!spec.hasSeed()) { spec.setSeed(42); }
         if (!spec.hasGradientCheckpointing()) { spec.setGradientCheckpointing(false); }

@@ -14,7 +14,7 @@ final class JobSpecRules {
     private static final int WORLD_SIZE_MAX = 1 << 16;
     private static final List<String> SCHEDULES = List.of("linear", "cosine", "constant", "constant_with_warmup");
     private static final List<String> OPTIMIZERS = List.of("adamw_torch", "adamw_torch_fused");
-
+    private static final List<String> ON_DIVERGENCE = List.of("stop", "skip");
     private static final List<String> SAVE_STRATEGIES = List.of("steps", "no");
     private static final List<String> CHECKPOINTING = Arrays.stream(ActivationCheckpointing.values()).map(ActivationCheckpointing::flag).toList();
 
@@ -26,6 +26,7 @@ final class JobSpecRules {
         checkBatch(spec);
         checkLength(spec);
         checkOptimizer(spec);
+        checkDivergence(spec);
         checkMemory(spec);
         checkReporting(spec);
         checkPlacement(spec);
@@ -80,6 +81,14 @@ final class JobSpecRules {
         require(!spec.hasAdamEpsilon() || Double.isFinite(spec.getAdamEpsilon()) && spec.getAdamEpsilon() > 0,
                 "--adam_epsilon=%s must be above 0", spec.getAdamEpsilon());
         inRange("--max_grad_norm", spec.hasMaxGradNorm(), spec.getMaxGradNorm(), 0, Double.MAX_VALUE);
+    }
+
+    private static void checkDivergence(JobSpec spec) {
+        require(!spec.hasOnDivergence() || ON_DIVERGENCE.contains(spec.getOnDivergence()), "--on_divergence=%s is unknown; use one of %s",
+                spec.getOnDivergence(), String.join(", ", ON_DIVERGENCE));
+        atLeast("--divergence_budget", spec.hasDivergenceBudget(), spec.getDivergenceBudget(), 1);
+        require(!spec.hasDivergenceBudget() || spec.getOnDivergence().equals("skip"),
+                "--divergence_budget=%d is for --on_divergence skip alone; pass that too, or leave it out", spec.getDivergenceBudget());
     }
 
     private static void checkMemory(JobSpec spec) {

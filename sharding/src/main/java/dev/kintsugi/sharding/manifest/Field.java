@@ -17,6 +17,10 @@ record Field(String path, JsonNode node) {
         return new Field(childPath, child);
     }
 
+    boolean has(String name) {
+        return node.has(name);
+    }
+
     List<Field> elements() {
         if (!node.isArray()) { throw wrong("an array"); }
         var fields = new ArrayList<Field>();

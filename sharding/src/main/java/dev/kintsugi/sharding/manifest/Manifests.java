@@ -18,6 +18,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// Builds manifests, writes them as JSON and reads them back. Pure; fields that a later minor version adds are ignored.
 public final class Manifests {
+    private static final String SKIPPED = "skipped_steps";       // absent where there are none
     private static final JsonMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .enable(SerializationFeature.INDENT_OUTPUT).build();
     private static final String FORMAT = "kintsugi-checkpoint";
@@ -50,9 +51,10 @@ public final class Manifests {
         root.put("format", FORMAT).put("format_version", Manifest.FORMAT_VERSION).put("kintsugi_version", m.origin().kintsugiVersion())
                 .put("saved_at", m.origin().savedAt()).put("strategy", m.origin().strategy().name()).put("ranks", m.origin().ranks());
         TrainingPosition t = m.training();
-        root.putObject("training").put("step", t.step()).put("samples_seen", t.samplesSeen()).put("tokens_seen", t.tokensSeen())
+        ObjectNode training = root.putObject("training").put("step", t.step()).put("samples_seen", t.samplesSeen()).put("tokens_seen", t.tokensSeen())
                 .put("microbatches_per_step", t.microbatchesPerStep()).put("seed", t.seed())
                 .put("dataset_digest", t.datasetDigest());
+        if (t.skippedSteps() > 0) { training.put(SKIPPED, t.skippedSteps()); }
         root.put("world_size", m.worldSize());
         ArrayNode files = root.putArray("files");
         m.files().forEach(f -> files.addObject().put("path", f.path()).put("bytes", f.bytes()).put("sha256", f.sha256()));
@@ -100,7 +102,7 @@ public final class Manifests {
 
     private static Manifest manifest(Field root) {
         Field t = root.get("training");
-        var training = new TrainingPosition(t.get("step").integer(), t.get("samples_seen").integer(),
+        var training = new TrainingPosition(t.get("step").integer(), t.has(SKIPPED) ? t.get(SKIPPED).integer() : 0, t.get("samples_seen").integer(),
                 t.get("tokens_seen").integer(),
                 t.get("microbatches_per_step").integer(), t.get("seed").integer(), t.get("dataset_digest").text());
         var origin = new Origin(root.get("kintsugi_version").text(), root.get("saved_at").text(), Origin.strategy(root.get("strategy").text()),

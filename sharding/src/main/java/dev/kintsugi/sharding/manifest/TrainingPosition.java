@@ -6,26 +6,27 @@ import dev.kintsugi.proto.v1.TrainingState;
 
 /// All that resuming needs besides tensors; valid for any world size. The file's own form of the proto `TrainingState`.
 ///
+/// @param skippedSteps of the steps: they were not finite, and changed nothing
 /// @param samplesSeen the data position
 /// @param datasetDigest of the packed index; a resume on other data is refused
-public record TrainingPosition(long step, long samplesSeen, long tokensSeen, long microbatchesPerStep, long seed,
+public record TrainingPosition(long step, long skippedSteps, long samplesSeen, long tokensSeen, long microbatchesPerStep, long seed,
         String datasetDigest) {
     public TrainingPosition {
         requireNonNull(datasetDigest, "datasetDigest is null");
-        if (step < 0 || samplesSeen < 0 || tokensSeen < 0 || microbatchesPerStep < 0) {
+        if (skippedSteps < 0 || step < skippedSteps || samplesSeen < 0 || tokensSeen < 0 || microbatchesPerStep < 0) {
             throw new IllegalArgumentException(
-                    "training: step=%d samples_seen=%d tokens_seen=%d microbatches_per_step=%d; all must be >= 0"
-                            .formatted(step, samplesSeen, tokensSeen, microbatchesPerStep));
+                    "training: step=%d skipped_steps=%d samples_seen=%d tokens_seen=%d microbatches_per_step=%d; all must be >= 0, no more skipped than done"
+                            .formatted(step, skippedSteps, samplesSeen, tokensSeen, microbatchesPerStep));
         }
     }
 
     public static TrainingPosition of(TrainingState s) {
-        return new TrainingPosition(s.getStep(), s.getSamplesSeen(), s.getTokensSeen(), s.getMicrobatchesPerStep(), s.getSeed(),
+        return new TrainingPosition(s.getStep(), s.getSkippedSteps(), s.getSamplesSeen(), s.getTokensSeen(), s.getMicrobatchesPerStep(), s.getSeed(),
                 s.getDatasetDigest());
     }
 
     public TrainingState toProto() {
-        return TrainingState.newBuilder().setStep(step).setSamplesSeen(samplesSeen).setTokensSeen(tokensSeen)
+        return TrainingState.newBuilder().setStep(step).setSkippedSteps(skippedSteps).setSamplesSeen(samplesSeen).setTokensSeen(tokensSeen)
                 .setMicrobatchesPerStep(microbatchesPerStep).setSeed(seed).setDatasetDigest(datasetDigest).build();
     }
 }

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ManifestsTest {
     private static final String CONFIG = "{\"model_type\": \"llama\", \"rms_norm_eps\": 1e-05, \"rope_theta\": 10000.0}";
-    private static final TrainingState TRAINING = TrainingState.newBuilder().setStep(250).setSamplesSeen(3000)
+    private static final TrainingState TRAINING = TrainingState.newBuilder().setStep(250).setSkippedSteps(2).setSamplesSeen(3000)
             .setTokensSeen(1 << 20)
             .setMicrobatchesPerStep(12).setSeed(-7).setDatasetDigest("ab").build();
 
@@ -54,7 +54,8 @@ class ManifestsTest {
             "format_version" : 2 | "format_version" : 3 | format_version=3 was written by a newer Kintsugi (0.1.0) and this one reads format_version=2
             "kintsugi-checkpoint" | "other" | format is not "kintsugi-checkpoint", so this is no Kintsugi checkpoint
             "step" : 250 | "step" : 2.5 | field training.step=2.5 is not a 64-bit integer
-            "step" : 250 | "step" : -1 | training: step=-1 samples_seen=3000 tokens_seen=1048576 microbatches_per_step=12
+            "step" : 250 | "step" : -1 | training: step=-1 skipped_steps=2 samples_seen=3000 tokens_seen=1048576 microbatches_per_step=12
+            "skipped_steps" : 2 | "skipped_steps" : 251 | training: step=250 skipped_steps=251 samples_seen
             "seed" | "sead" | field training.seed is missing
             "world_size" : 2 | "world_size" : 0 | world_size=0; must be in [1, 1048576]
             "world_size" : 2 | "world_size" : 3 | file 'model/shard-00003-model-00001-of-00001.safetensors' of rank 2 is not listed

@@ -70,6 +70,13 @@ public final class UnitParameters {
         return p;
     }
 
+    /// The full name of the weight that lies, or whose gradient lies, where `tensor` does; empty where there is none.
+    public String nameOf(Tensor tensor) {
+        long address = tensor.data().address();
+        return byName.values().stream().filter(p -> p.data().data().address() == address || p.grad() != null && p.grad().data().address() == address)
+                .map(Parameter::name).findFirst().orElse("");
+    }
+
     public boolean contains(String name) {
         return byName.containsKey(name);
     }

@@ -20,6 +20,8 @@ import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.UnitParameters;
 import dev.kintsugi.worker.autograd.Variable;
 import dev.kintsugi.worker.collective.CollectiveGroup;
+import dev.kintsugi.worker.divergence.Watch;
+import dev.kintsugi.worker.divergence.WatchedKernels;
 import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
@@ -27,7 +29,9 @@ import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
 import dev.kintsugi.worker.model.Pass;
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /// Runs the step program for one micro-batch on one rank: the only place where collectives and computation meet.
 ///
@@ -35,6 +39,8 @@ import java.util.List;
 /// embedding's output and each block's recordings (with checkpointing only its output), released by backward in reverse. Where a step is one
 /// micro-batch, sums of gradients take the place of what was released.
 public final class RoundInterpreter {
+    private static final Set<Phase> COMPUTATION = EnumSet.of(Phase.FORWARD, Phase.LOSS, Phase.BACKWARD);
+
     private final ShardPlan plan;
     private final StepProgram program;
     private final CollectiveGroup group;
@@ -42,7 +48,7 @@ public final class RoundInterpreter {
     private final List<MemorySegment> shards;
     private final GradientShards gradients;
     private final Decoder model;
-    private final Kernels kernels;
+    private final Kernels device;
     private final StepArena arena;
     private final DType dtype;
     private final ActivationCheckpointing checkpointing;
@@ -53,6 +59,8 @@ public final class RoundInterpreter {
     private final Tensor labels;
     private final Recording[] recordings;
     private final PhaseClock clock;
+    private Kernels kernels;
+    private Watch watch;
     private double scale;
     private boolean afresh;
     private double loss;
@@ -75,6 +83,7 @@ public final class RoundInterpreter {
         this.shards = List.copyOf(shards);
         this.gradients = gradients;
         this.model = model;
+        this.device = kernels;
         this.kernels = kernels;
         this.arena = arena;
         this.dtype = dtype;
@@ -112,6 +121,14 @@ public final class RoundInterpreter {
         return loss;
     }
 
+    /// Has every result looked at from the next round on.
+    ///
+    /// @param watch null to look no more
+    public void watch(Watch watch) {
+        this.watch = watch;
+        kernels = watch == null ? device : new WatchedKernels(device, watch);
+    }
+
     /// Completes the gradient accumulators of a step, after its last micro-batch.
     public void end() {
         execute(program.ending());
@@ -123,6 +140,7 @@ public final class RoundInterpreter {
             long waitedNs = group.waitedNs();
             Phase phase = phase(instruction);
             clock.enter(phase);
+            if (watch != null && COMPUTATION.contains(phase)) { watch.enter("%s of %s".formatted(phase.key(), unit.name()), units.parameters(unit)); }
             execute(instruction, unit);
             long waitNs = group.waitedNs() - waitedNs;
             if (waitNs > 0) { clock.move(phase == Phase.GATHER ? Phase.GATHER_WAIT : Phase.SCATTER_WAIT, waitNs); }

@@ -8,6 +8,7 @@ import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.function.IntConsumer;
 
@@ -46,6 +47,22 @@ public final class AdamWOptimizer {
                         view(state.expAvgSq().get(u), shard), view(gradients.get(u), shard), step);
             }
         }
+    }
+
+    /// The sum of squares of what the last update added, weight decay aside: moments have not changed since.
+    ///
+    /// @param expAvg, expAvgSq equally long, f32
+    /// @param update its number
+    /// @param learningRate its rate
+    public double squaredUpdate(MemorySegment expAvg, MemorySegment expAvgSq, long update, double learningRate) {
+        double biasCorrection1 = 1 - StrictMath.pow(settings.beta1, update);
+        double biasCorrection2 = 1 - StrictMath.pow(settings.beta2, update);
+        double sum = 0;
+        for (long i = 0; i < expAvg.byteSize() / Float.BYTES; i++) {
+            double root = Math.sqrt(expAvgSq.getAtIndex(ValueLayout.JAVA_FLOAT, i) / biasCorrection2) + settings.epsilon;
+            sum += Math.pow(learningRate * expAvg.getAtIndex(ValueLayout.JAVA_FLOAT, i) / biasCorrection1 / root, 2);
+        }
+        return sum;
     }
 
     private static Tensor view(MemorySegment unitShard, RowShard shard) {

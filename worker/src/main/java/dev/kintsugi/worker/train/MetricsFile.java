@@ -16,7 +16,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/// `metrics.jsonl`: one JSON object a step, written by rank 0. Numbers are written so that reading them gives the same bits.
+/// `metrics.jsonl`: one JSON object a step, written by rank 0. Numbers are written so that reading them gives the same bits; what is not finite, of a
+/// step that was skipped, is null.
 final class MetricsFile implements AutoCloseable {
     private static final Pattern STEP = Pattern.compile("^\\{\"step\":(\\d+),.*}$");
 
@@ -41,7 +42,7 @@ final class MetricsFile implements AutoCloseable {
         String line = ("{\"step\":%d,\"loss\":%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s,"
                 + "\"tokens_per_second\":%s,\"model_flops_per_second\":%s,\"peak_flops_per_second\":%s,\"mfu\":%s,\"peak_rss_bytes\":%d,"
                 + "\"phases\":{%s}}\n")
-                .formatted(m.getStep(), m.getLoss(), m.getGradNorm(), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
+                .formatted(m.getStep(), number(m.getLoss()), number(m.getGradNorm()), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
                         round(m.getTokensPerSecond(), 10), Math.round(m.getModelFlopsPerSecond()), Math.round(m.getPeakFlopsPerSecond()),
                         round(m.getMfu(), 1e6), m.getPeakResidentBytes(), phases(m));
         try {
@@ -54,6 +55,11 @@ final class MetricsFile implements AutoCloseable {
     private static String phases(StepMetrics m) {
         return Arrays.stream(Phase.values()).map(p -> "\"%s\":%s".formatted(p.key(), round(m.getPhaseSecondsOrDefault(p.key(), 0), 1e6)))
                 .collect(Collectors.joining(","));
+    }
+
+    /// JSON has no others.
+    private static String number(double value) {
+        return Double.isFinite(value) ? Double.toString(value) : "null";
     }
 
     private static double round(double value, double unit) {

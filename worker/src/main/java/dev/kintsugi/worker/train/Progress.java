@@ -7,15 +7,25 @@ import dev.kintsugi.proto.v1.TrainingState;
 ///
 /// @param steps done
 /// @param samples of the data, in their order, that these steps have used
-record Progress(long steps, long samples) {
-    static final Progress NONE = new Progress(0, 0);
+/// @param skipped of the steps: they were not finite, and changed nothing
+record Progress(long steps, long samples, long skipped) {
+    static final Progress NONE = new Progress(0, 0, 0);
 
     static Progress of(TrainingState saved) {
-        return new Progress(saved.getStep(), saved.getSamplesSeen());
+        return new Progress(saved.getStep(), saved.getSamplesSeen(), saved.getSkippedSteps());
     }
 
     Progress next(long samplesPerStep) {
-        return new Progress(steps + 1, samples + samplesPerStep);
+        return new Progress(steps + 1, samples + samplesPerStep, skipped);
+    }
+
+    Progress skip(long samplesPerStep) {
+        return new Progress(steps + 1, samples + samplesPerStep, skipped + 1);
+    }
+
+    /// Steps that have changed the weights.
+    long updates() {
+        return steps - skipped;
     }
 
     /// @return steps when `total` samples have been used, steps done included

@@ -45,6 +45,8 @@ final class TrainingLoop {
     private final PhaseClock clock;
     private final long maxSteps;
     private final IntConsumer beforeUnit = this::beforeUnit;
+    private final Divergence divergence;
+    private int skippedInARow;
     private volatile Progress done;
 
     /// What a step has to say of all ranks together.
@@ -70,6 +72,7 @@ final class TrainingLoop {
         this.metrics = metrics;
         this.accounting = accounting;
         this.clock = clock;
+        this.divergence = new Divergence(plan, group, state, this.gradients, interpreter, optimizer);
         this.done = from;
     }
 
@@ -98,18 +101,26 @@ final class TrainingLoop {
         clock.begin();
         Totals totals = accumulateGradients(before.samples());
         double loss = totals.lossSum / settings.predictedTokensPerStep();
-        requireFinite(step, loss, totals.gradNorm);
         double learningRate = schedule.at(before.steps());
-        double clip = GradientNorm.clipCoefficient(totals.gradNorm, settings.spec().getMaxGradNorm());
-        clock.enter(Phase.OPTIMIZER);
-        optimizer.update(state, gradients, step, learningRate, clip, beforeUnit);
-        done = before.next(settings.samplesPerStep());
+        if (Double.isFinite(loss) && Double.isFinite(totals.gradNorm)) {
+            apply(before, totals.gradNorm, learningRate);
+        } else {
+            skip(before, loss, totals.gradNorm);
+        }
         if (settings.saveDueAfter(step) && step < maxSteps) {
             clock.enter(Phase.CHECKPOINT);
             checkpoints.save(state, trainingState());
         }
         clock.end();
         if (metrics != null) { report(done, loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
+    }
+
+    private void apply(Progress before, double gradNorm, double learningRate) {
+        double clip = GradientNorm.clipCoefficient(gradNorm, settings.spec().getMaxGradNorm());
+        clock.enter(Phase.OPTIMIZER);
+        optimizer.update(state, gradients, before.updates() + 1, learningRate, clip, beforeUnit);
+        skippedInARow = 0;
+        done = before.next(settings.samplesPerStep());
     }
 
     private void beforeUnit(int unit) {
@@ -122,15 +133,17 @@ final class TrainingLoop {
     /// Rank r computes micro-batches r, r + N, r + 2N ...: together with the reduce-scatter's rank order that is 0, 1, 2 ... M - 1.
     private Totals accumulateGradients(long samplesDone) {
         var loss = new ExactSum();
-        for (int round = 0; round < settings.rounds(); round++) {
-            long microbatch = (long) round * group.worldSize() + group.rank();
-            clock.enter(Phase.DATA);
-            Batches.fill(data, order, samplesDone + microbatch * settings.batch(), settings.batch(), interpreter.ids(), interpreter.labels());
-            loss.add(interpreter.run(1.0 / settings.predictedTokensPerStep(), round == 0));
-        }
+        for (int round = 0; round < settings.rounds(); round++) { loss.add(runRound(samplesDone, round)); }
         interpreter.end();
         clock.enter(Phase.NORM);
         return exchangeTotals(loss, gradientNorm.squared(plan, group.rank(), gradients));
+    }
+
+    private double runRound(long samplesDone, int round) {
+        long microbatch = (long) round * group.worldSize() + group.rank();
+        clock.enter(Phase.DATA);
+        Batches.fill(data, order, samplesDone + microbatch * settings.batch(), settings.batch(), interpreter.ids(), interpreter.labels());
+        return interpreter.run(1.0 / settings.predictedTokensPerStep(), round == 0);
     }
 
     private Totals exchangeTotals(ExactSum loss, ExactSum squaredNorm) {
@@ -146,10 +159,21 @@ final class TrainingLoop {
     }
 
     /// Decided on globally reduced values, so every rank decides the same, before any weight has changed.
-    private void requireFinite(long step, double loss, double gradNorm) {
-        if (Double.isFinite(loss) && Double.isFinite(gradNorm)) { return; }
-        throw new CallerException(("step %d is not finite: loss=%s grad_norm=%s; the update was not applied; lower --learning_rate or "
-                + "--max_grad_norm and resume with --resume_from_checkpoint True").formatted(step, loss, gradNorm));
+    private void skip(Progress before, double loss, double gradNorm) {
+        long step = before.steps() + 1;
+        String why = divergence.explain(settings.rounds(), round -> runRound(before.samples(), round), before.updates(),
+                schedule.at(Math.max(0, before.steps() - 1)));
+        String what = "step %d is not finite (loss=%s grad_norm=%s) and was not applied; %s".formatted(step, loss, gradNorm, why);
+        if (!settings.skipsDivergence()) {
+            throw new CallerException(what + "; lower --learning_rate or --max_grad_norm and resume with --resume_from_checkpoint True, or pass"
+                    + " --on_divergence skip");
+        }
+        if (++skippedInARow > settings.spec().getDivergenceBudget()) {
+            throw new CallerException("%s; that were more than --divergence_budget=%d in a row: lower --learning_rate or --max_grad_norm and resume with"
+                    .formatted(what, settings.spec().getDivergenceBudget()) + " --resume_from_checkpoint True");
+        }
+        if (metrics != null) { link.note(what); }
+        done = before.skip(settings.samplesPerStep());
     }
 
     private void report(Progress done, double loss, double gradNorm, double learningRate, double seconds) {
@@ -159,7 +183,7 @@ final class TrainingLoop {
     }
 
     private TrainingState trainingState() {
-        return TrainingState.newBuilder().setStep(done.steps()).setSamplesSeen(done.samples())
+        return TrainingState.newBuilder().setStep(done.steps()).setSkippedSteps(done.skipped()).setSamplesSeen(done.samples())
                 .setTokensSeen(done.samples() * settings.length()).setMicrobatchesPerStep(settings.microbatches())
                 .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest()).build();
     }

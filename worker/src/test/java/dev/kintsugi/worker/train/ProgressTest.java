@@ -12,8 +12,8 @@ class ProgressTest {
 
     @Test
     void shouldCountSamplesApartFromSteps() {
-        Progress progress = new Progress(4, 96).next(20).next(20);
-        assertThat(progress).isEqualTo(new Progress(6, 136));
+        Progress progress = new Progress(4, 96, 0).next(20).next(20);
+        assertThat(progress).isEqualTo(new Progress(6, 136, 0));
     }
 
     @Test
@@ -28,7 +28,7 @@ class ProgressTest {
     /// 666 samples in all, of which 48 a step are used up to step 4, then 20 a step.
     @Test
     void shouldEndWhenTheEpochsAreOverThoughStepsHadMoreSamplesBefore() {
-        Progress progress = new Progress(4, 192);
+        Progress progress = new Progress(4, 192, 0);
         long last = SETTINGS.maxSteps(333, progress);
         assertThat(last).isEqualTo(28);
         while (progress.steps() < last) {

@@ -1,0 +1,148 @@
+package dev.kintsugi.worker.divergence;
+
+import dev.kintsugi.worker.kernel.AttentionMask;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.Tensor;
+
+/// Another device's kernels, with every result looked at as soon as it is there. Slow, and the same bits.
+public final class WatchedKernels implements Kernels {
+    private final Kernels device;
+    private final Watch watch;
+
+    public WatchedKernels(Kernels device, Watch watch) {
+        this.device = device;
+        this.watch = watch;
+    }
+
+    @Override
+    public String description() {
+        return device.description();
+    }
+
+    @Override
+    public void fill(Tensor y, double value) {
+        device.fill(y, value);
+        watch.written("fill", null, y);
+    }
+
+    @Override
+    public void copy(Tensor y, Tensor x) {
+        device.copy(y, x);
+        watch.written("copy", null, y);
+    }
+
+    @Override
+    public void add(Tensor y, Tensor a, Tensor b) {
+        device.add(y, a, b);
+        watch.written("addition", null, y);
+    }
+
+    @Override
+    public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
+        device.linear(y, x, w, bias);
+        watch.written("product", w, y);
+    }
+
+    @Override
+    public void linearBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate) {
+        device.linearBackwardInput(dx, dy, w, accumulate);
+        watch.written("gradient of a product's input", w, dx);
+    }
+
+    @Override
+    public void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x, boolean accumulate) {
+        device.linearBackwardWeight(dw, dbias, dy, x, accumulate);
+        watch.written("gradient of a weight", dw, dw);
+        if (dbias != null) { watch.written("gradient of a bias", dbias, dbias); }
+    }
+
+    @Override
+    public void rmsNorm(Tensor y, Tensor rstd, Tensor x, Tensor w, double eps) {
+        device.rmsNorm(y, rstd, x, w, eps);
+        watch.written("RMS norm's statistic", w, rstd);
+        watch.written("RMS norm", w, y);
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor rstd) {
+        device.rmsNormBackward(dx, dw, dy, x, w, rstd);
+        watch.written("gradient of an RMS norm's input", w, dx);
+        watch.written("gradient of an RMS norm's gain", w, dw);
+    }
+
+    @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
+        device.rotary(x, cos, sin, firstPosition, inverse);
+        watch.written("rotary embedding", null, x);
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
+        device.attention(out, lse, q, k, v, mask, scratch);
+        watch.written("attention's log-sum-exp", null, lse);
+        watch.written("attention", null, out);
+    }
+
+    @Override
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
+            AttentionMask mask, Tensor scratch) {
+        device.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, mask, scratch);
+        watch.written("gradient of attention's queries", null, dq);
+        watch.written("gradient of attention's keys", null, dk);
+        watch.written("gradient of attention's values", null, dv);
+    }
+
+    @Override
+    public long attentionScratchNumel(long B, long T, long S, long H, long G, long D) {
+        return device.attentionScratchNumel(B, T, S, H, G, D);
+    }
+
+    @Override
+    public void swiglu(Tensor y, Tensor gate, Tensor up) {
+        device.swiglu(y, gate, up);
+        watch.written("SwiGLU", null, y);
+    }
+
+    @Override
+    public void swigluBackward(Tensor dgate, Tensor dup, Tensor y, Tensor dy, Tensor gate, Tensor up) {
+        device.swigluBackward(dgate, dup, y, dy, gate, up);
+        watch.written("gradient of SwiGLU's gate", null, dgate);
+        watch.written("gradient of SwiGLU's other factor", null, dup);
+    }
+
+    @Override
+    public void embedding(Tensor y, Tensor ids, Tensor w) {
+        device.embedding(y, ids, w);
+        watch.written("embedding", w, y);
+    }
+
+    @Override
+    public void embeddingBackward(Tensor dw, Tensor dy, Tensor ids) {
+        device.embeddingBackward(dw, dy, ids);
+        watch.written("gradient of the embedding", dw, dw);
+    }
+
+    @Override
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+        double loss = device.crossEntropy(logits, labels, scale, writeGradient);
+        watch.summed("cross entropy", loss);
+        watch.written("gradient of the logits", null, logits);
+        return loss;
+    }
+
+    @Override
+    public void adamw(Tensor p, Tensor m, Tensor v, Tensor g, AdamW step) {
+        device.adamw(p, m, v, g, step);
+    }
+
+    @Override
+    public void rowSumsOfSquares(double[] out, Tensor g) {
+        device.rowSumsOfSquares(out, g);
+    }
+
+    @Override
+    public void accumulate(Tensor acc, Tensor x) {
+        device.accumulate(acc, x);
+        watch.written("sum", null, acc);
+    }
+}
