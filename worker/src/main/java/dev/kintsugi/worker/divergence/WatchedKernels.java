@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.divergence;
 
+import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
@@ -71,6 +72,35 @@ public final class WatchedKernels implements Kernels {
     }
 
     @Override
+    public void layerNorm(Tensor y, Tensor statistics, Tensor x, Tensor w, Tensor b, double eps) {
+        device.layerNorm(y, statistics, x, w, b, eps);
+        watch.written("layer norm's statistics", w, statistics);
+        watch.written("layer norm", w, y);
+    }
+
+    @Override
+    public void layerNormBackward(Tensor dx, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w, Tensor statistics) {
+        device.layerNormBackward(dx, dw, db, dy, x, w, statistics);
+        watch.written("gradient of a layer norm's input", w, dx);
+        watch.written("gradient of a layer norm's gain", w, dw);
+        watch.written("gradient of a layer norm's bias", db, db);
+    }
+
+    @Override
+    public void splitHeads(Tensor q, Tensor k, Tensor v, Tensor joined, long D) {
+        device.splitHeads(q, k, v, joined, D);
+        watch.written("queries", null, q);
+        watch.written("keys", null, k);
+        watch.written("values", null, v);
+    }
+
+    @Override
+    public void joinHeads(Tensor joined, Tensor q, Tensor k, Tensor v, long D) {
+        device.joinHeads(joined, q, k, v, D);
+        watch.written("queries, keys and values", null, joined);
+    }
+
+    @Override
     public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
         device.rotary(x, cos, sin, firstPosition, inverse);
         watch.written("rotary embedding", null, x);
@@ -108,6 +138,18 @@ public final class WatchedKernels implements Kernels {
         device.swigluBackward(dgate, dup, y, dy, gate, up);
         watch.written("gradient of SwiGLU's gate", null, dgate);
         watch.written("gradient of SwiGLU's other factor", null, dup);
+    }
+
+    @Override
+    public void gelu(Tensor y, Tensor x, Activation kind) {
+        device.gelu(y, x, kind);
+        watch.written("GELU", null, y);
+    }
+
+    @Override
+    public void geluBackward(Tensor dx, Tensor y, Tensor dy, Tensor x, Activation kind) {
+        device.geluBackward(dx, y, dy, x, kind);
+        watch.written("gradient of GELU's input", null, dx);
     }
 
     @Override
