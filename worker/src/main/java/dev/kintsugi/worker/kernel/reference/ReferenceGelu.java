@@ -35,14 +35,14 @@ final class ReferenceGelu {
         if (x < 3) {
             double term = x;
             double sum = x;
-            for (int k = 1; k < 100; k++) {
+            for (int k = 1; term > 1e-18 * sum; k++) {
                 term *= x * x / (2 * k + 1);
                 sum += term;
             }
             return 0.5 - density * sum;
         }
         double fraction = x;
-        for (int k = 100; k > 0; k--) { fraction = x + k / fraction; }
+        for (int k = 50; k > 0; k--) { fraction = x + k / fraction; }
         return density / fraction;
     }
 }

@@ -111,7 +111,7 @@ class CpuKernelsPropertyTest {
     @MethodSource("devices")
     void shouldActivateLikeReference(Kernels device, DType values) {
         repeat(device, values, t -> {
-            int n = t.size() * t.size();
+            int n = t.size() * t.upTo(20);
             for (Activation kind : Activation.values()) {
                 t.check(1e-6, (k, a) -> k.gelu(a[0], a[1], kind), t.value(n), t.value(n));
                 t.check(1e-6, (k, a) -> k.geluBackward(a[0], a[1], a[2], a[3], kind), t.value(n), t.value(n), t.value(n), t.value(n));
