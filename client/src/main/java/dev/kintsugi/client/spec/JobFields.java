@@ -49,7 +49,8 @@ public final class JobFields {
         if (number < 50) { return "Length"; }
         if (number < 70) { return "Optimizer: AdamW with decoupled weight decay, none on norms and biases"; }
         if (number < 80) { return "Numbers and memory"; }
-        return number < 90 ? "Reports and checkpoints" : "Where it runs";
+        if (number < 90) { return "Reports and checkpoints"; }
+        return number < 100 ? "Where it runs" : "Data";
     }
 
     private static Map<String, String> texts() {
@@ -60,12 +61,18 @@ public final class JobFields {
         texts.put("config_name", "config.json, or a directory that holds one: start from scratch");
         texts.put("tokenizer_name", "tokenizer.json, or the directory that holds it; default: model_name");
         texts.put("load", "how ranks get model_name's weights: scatter (default: rank 0 reads, each is sent its rows), broadcast, direct (each reads its own)");
-        texts.put("dataset_name", "required; a file, a directory or a glob: text files (one document each) or .jsonl");
-        texts.put("dataset_text_field", "the text's field in a line of JSONL; default text");
-        texts.put("max_length", "tokens of one sample; default 1024, at most the model's positions");
-        texts.put("packing", "join documents and cut them into samples; default True (False is not supported here)");
-        texts.put("append_concat_token", "end-of-text token after each document; default True");
-        texts.put("add_special_tokens", "the tokenizer's own special tokens on each document; default False");
+        texts.put("dataset_name", "required; a file, a directory or a glob: text files (one document each), .jsonl or .csv");
+        texts.put("dataset_text_field", "the text's field in a record; default text. Records of prompt and completion, or of messages, need none");
+        texts.put("max_length", "tokens of one sample, at most; default 1024, at most the model's positions");
+        texts.put("packing", "join examples and cut them into samples of max_length; default True for plain text, else False");
+        texts.put("append_concat_token", "end-of-text token after each text and completion; default True");
+        texts.put("add_special_tokens", "the tokenizer's own special tokens around each text; default True for prompt and completion, else False");
+        texts.put("completion_only_loss", "the loss counts completions only; default True where there are prompts");
+        texts.put("assistant_only_loss", "the loss counts only what the chat template marks as generated; default False");
+        texts.put("chat_template_format", "none, openassistant, chatml, zephyr or llama2; default: the tokenizer's own chat template");
+        texts.put("chat_template_path", "a Jinja file, instead of the tokenizer's own chat template");
+        texts.put("splits", "the split to train on: files whose name begins with it, or in a directory of that name; default: all files");
+        texts.put("train_sampling_strategy", "random (default): each epoch its own shuffle; sequential: the data's order");
         texts.put("per_device_train_batch_size", "samples of one micro-batch; default 1");
         texts.put("gradient_accumulation_steps", "micro-batches of one rank in one step; default 1");
         texts.put("microbatches_per_step", "the total of micro-batches in one step instead; a multiple of the ranks");

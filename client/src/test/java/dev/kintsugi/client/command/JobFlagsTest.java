@@ -72,8 +72,8 @@ class JobFlagsTest {
     void shouldRefuseWhatIsNotAvailableYet() {
         assertThatThrownBy(() -> parse("--eval_steps", "100")).isInstanceOf(UsageException.class)
                 .hasMessageStartingWith("--eval_steps=100 is not available yet");
-        assertThatThrownBy(() -> parse("--chat_template_format", "chatml")).isInstanceOf(UsageException.class);
-        assertThat(parse("--chat_template_format", "none")).isEqualTo(JobSpec.getDefaultInstance());
+        assertThatThrownBy(() -> parse("--fp16", "true")).isInstanceOf(UsageException.class);
+        assertThat(parse("--fp16", "false")).isEqualTo(JobSpec.getDefaultInstance());
     }
 
     private JobSpec parse(String... words) {

@@ -34,6 +34,8 @@ class BadInputIT {
                 "\"rope_scaling\": {\"rope_type\": \"yarn\"}, \"vocab_size\""));
         Files.writeString(dir.resolve("short.txt"), "too short");
         Files.writeString(dir.resolve("broken.jsonl"), "{\"text\": \"fine\"}\n{\"text\": \n");
+        Files.writeString(dir.resolve("robot.jsonl"), "{\"messages\": [{\"role\": \"robot\", \"content\": \"x\"}]}\n");
+        Files.writeString(dir.resolve("half.csv"), "prompt,completion\na,b\na\n");
         Files.createDirectories(dir.resolve("badtok"));
         Files.writeString(dir.resolve("badtok/tokenizer.json"), "{}");
         Files.writeString(dir.resolve("file"), "not a directory");
@@ -64,7 +66,11 @@ class BadInputIT {
             --tokenizer_name              | badtok         | 1 | badtok
             --dataset_name                | nowhere/*.txt  | 1 | nowhere
             --dataset_name                | short.txt      | 1 | max_length
-            --dataset_name                | broken.jsonl   | 1 | broken.jsonl
+            --dataset_name                | broken.jsonl   | 1 | broken.jsonl:2
+            --dataset_name                | robot.jsonl    | 1 | no chat template
+            --dataset_name                | half.csv       | 1 | half.csv:3
+            --splits                      | train,test     | 1 | --splits
+            --chat_template_format        | alpaca         | 1 | chatml
             --microbatches_per_step       | 13             | 1 | microbatches_per_step=13
             --max_length                  | 65             | 1 | max_length
             --max_length                  | x              | 2 | max_length
@@ -81,6 +87,14 @@ class BadInputIT {
         assertThat(output.resolve("checkpoints")).doesNotExist();
         assertThat(output.resolve("metrics.jsonl")).doesNotExist();
         assertThat(service.ranks()).isEmpty();
+    }
+
+    @Test
+    void shouldSayWhichRecordATemplateRefuses() throws Exception {
+        List<String> arguments = replace(job.train(dir.resolve("refused-chat"), 2, "--coordinator", service.address()), "--dataset_name", "robot.jsonl");
+        arguments.addAll(List.of("--chat_template_format", "zephyr"));
+        assertOneSentence(Cli.run(dir, arguments), 1, "robot.jsonl:1: chat template zephyr, line 3");
+        assertThat(dir.resolve("refused-chat/metrics.jsonl")).doesNotExist();
     }
 
     @ParameterizedTest

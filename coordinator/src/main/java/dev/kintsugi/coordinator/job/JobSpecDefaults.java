@@ -9,7 +9,7 @@ import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/// Fills every default of a spec, so that what runs is written down. Pure.
+/// Fills every default of a spec, so that what runs is written down; but for those that follow from what is in the data. Pure.
 final class JobSpecDefaults {
     static final int MAX_LENGTH = 1024;
 
@@ -33,9 +33,9 @@ final class JobSpecDefaults {
         if (spec.getName().isEmpty()) { spec.setName(String.valueOf(Path.of(spec.getOutputDir()).getFileName())); }
         if (spec.getTokenizerName().isEmpty()) { spec.setTokenizerName(spec.getModelName()); }
         if (spec.getDatasetTextField().isEmpty()) { spec.setDatasetTextField("text"); }
-        if (!spec.hasPacking()) { spec.setPacking(true); }
         if (!spec.hasAppendConcatToken()) { spec.setAppendConcatToken(true); }
-        if (!spec.hasAddSpecialTokens()) { spec.setAddSpecialTokens(false); }
+        if (!spec.hasAssistantOnlyLoss()) { spec.setAssistantOnlyLoss(false); }
+        if (!spec.hasTrainSamplingStrategy()) { spec.setTrainSamplingStrategy("random"); }
         if (spec.getLoad() == LoadMode.LOAD_MODE_UNSPECIFIED) { spec.setLoad(LoadMode.SCATTER); }
         if (!spec.hasMaxSteps() && !spec.hasNumTrainEpochs()) { spec.setNumTrainEpochs(1); }
     }

@@ -16,6 +16,8 @@ final class JobSpecRules {
     private static final List<String> OPTIMIZERS = List.of("adamw_torch", "adamw_torch_fused");
     private static final List<String> ON_DIVERGENCE = List.of("stop", "skip");
     private static final List<String> SAVE_STRATEGIES = List.of("steps", "no");
+    private static final List<String> CHAT_FORMATS = List.of("none", "openassistant", "chatml", "zephyr", "llama2");
+    private static final List<String> SAMPLING = List.of("random", "sequential");
     private static final List<String> CHECKPOINTING = Arrays.stream(ActivationCheckpointing.values()).map(ActivationCheckpointing::flag).toList();
 
     private JobSpecRules() {}
@@ -30,7 +32,7 @@ final class JobSpecRules {
         checkMemory(spec);
         checkReporting(spec);
         checkPlacement(spec);
-        checkNotBuiltYet(spec);
+        checkData(spec);
     }
 
     private static void checkNames(JobSpec spec) {
@@ -127,9 +129,16 @@ final class JobSpecRules {
                 "--hybrid_shard_size=%d is for --sharding_strategy HYBRID_SHARD alone; pass that too, or leave it out", spec.getHybridShardSize());
     }
 
-    private static void checkNotBuiltYet(JobSpec spec) {
-        require(!spec.hasPacking() || spec.getPacking(),
-                "--packing false is not supported for pretraining; leave it out to pack samples");
+    private static void checkData(JobSpec spec) {
+        String format = spec.getChatTemplateFormat();
+        require(format.isEmpty() || CHAT_FORMATS.contains(format), "--chat_template_format=%s is unknown; use one of %s, or leave it out for the"
+                + " tokenizer's own template", format, String.join(", ", CHAT_FORMATS));
+        require(format.isEmpty() || spec.getChatTemplatePath().isEmpty(), "--chat_template_format=%s and --chat_template_path=%s exclude each"
+                + " other; pass one of them", format, spec.getChatTemplatePath());
+        require(!spec.getSplits().contains(","), "--splits=%s names more than one split, but nothing is evaluated during training yet; name"
+                + " the one to train on", spec.getSplits());
+        require(!spec.hasTrainSamplingStrategy() || SAMPLING.contains(spec.getTrainSamplingStrategy()),
+                "--train_sampling_strategy=%s is unknown; use one of %s", spec.getTrainSamplingStrategy(), String.join(", ", SAMPLING));
     }
 
     private static void atLeast(String flag, boolean present, long value, long least) {

@@ -58,7 +58,9 @@ class JobSpecRulesTest {
                         s -> s.setGradientCheckpointing(true).setActivationCheckpointing("none")),
                 mistake("--peak_tflops=0.0 must be above 0; leave it out to have it measured", s -> s.setPeakTflops(0)),
                 mistake("--save_strategy=epoch is unknown; use one of steps, no", s -> s.setSaveStrategy("epoch")),
-                mistake("--packing false is not supported", s -> s.setPacking(false)));
+                mistake("--chat_template_format=alpaca", s -> s.setChatTemplateFormat("alpaca")),
+                mistake("--splits=train,test", s -> s.setSplits("train,test")),
+                mistake("--train_sampling_strategy=length", s -> s.setTrainSamplingStrategy("length")));
     }
 
     private static Arguments mistake(String message, UnaryOperator<JobSpec.Builder> change) {

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.data;
 
+import dev.kintsugi.worker.failure.CallerException;
 import java.util.function.Consumer;
 
 /// The tokens of a dataset in blocks, one after another, for evaluation: nothing is added to the documents' tokens.
@@ -19,8 +20,18 @@ public final class BlockStream {
     /// @throws CallerException if the dataset is missing or malformed
     public static long forEach(String datasetName, String textField, Tokenizer tokenizer, int blockLength, Consumer<int[]> onBlock) {
         var stream = new BlockStream(blockLength, onBlock);
-        DatasetFiles files = DatasetFiles.find(datasetName);
-        new Documents(files, textField, tokenizer).forEach((text, _, _) -> stream.append(tokenizer.encode(text, false)));
+        new Documents(DatasetFiles.find(datasetName, ""), textField, tokenizer).forEach(new Documents.Examples() {
+            @Override
+            public void accept(String text, boolean first, boolean last) {
+                stream.append(tokenizer.encode(text, false));
+            }
+
+            @Override
+            public void accept(Example example, String place) {
+                throw new CallerException("dataset file %s: %s; evaluation takes plain text; name its field with --dataset_text_field"
+                        .formatted(place, example.form().label()));
+            }
+        });
         return stream.tokens;
     }
 

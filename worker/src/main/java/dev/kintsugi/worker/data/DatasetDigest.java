@@ -11,17 +11,16 @@ import java.util.HexFormat;
 
 /// Names an index file: SHA-256 over everything that its bytes depend on.
 final class DatasetDigest {
-    private static final String FORMAT = "wrapped 1";
+    private static final String FORMAT = "samples 1";
     private static final int CHUNK_BYTES = 1 << 20;
 
     private DatasetDigest() {
     }
 
-    static String of(DatasetConfig config, DatasetFiles files, Tokenizer tokenizer) {
+    static String of(String textField, SampleRules rules, DatasetFiles files, Tokenizer tokenizer) {
         MessageDigest digest = TokenFile.newSha256();
         add(digest, FORMAT);
-        add(digest, "field=%s maxLength=%d append=%s special=%s".formatted(config.textField(), config.maxLength(),
-                config.appendConcatToken(), config.addSpecialTokens()));
+        add(digest, "field=%s %s".formatted(textField, rules.digested()));
         add(digest, "eos=%s".formatted(tokenizer.eosId()));
         add(digest, hash(tokenizer.file()));
         for (String name : files.names()) {

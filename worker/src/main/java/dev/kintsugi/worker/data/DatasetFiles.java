@@ -33,8 +33,10 @@ record DatasetFiles(Path root, List<String> names) {
 
     /// @param datasetName a file; a directory, searched recursively but for hidden files; or a glob as in
     ///            [java.nio.file.FileSystem#getPathMatcher]
+    /// @param split whose files alone are wanted, unless `datasetName` is a file: those whose name begins with it as a word, and those in a
+    ///            directory of that name; empty: all
     /// @throws CallerException if there is no such file, or one that is no text
-    static DatasetFiles find(String datasetName) {
+    static DatasetFiles find(String datasetName, String split) {
         Path path = Path.of(datasetName);
         DatasetFiles found;
         if (Files.isRegularFile(path)) {
@@ -44,15 +46,32 @@ record DatasetFiles(Path root, List<String> names) {
         } else if (isGlob(datasetName)) {
             found = glob(path, datasetName);
         } else {
-            throw new CallerException("dataset_name=%s: no such file or directory; give a text or .jsonl file, a directory or a glob"
+            throw new CallerException("dataset_name=%s: no such file or directory; give a text, .jsonl or .csv file, a directory or a glob"
                     .formatted(datasetName));
         }
         if (found.names.isEmpty()) {
-            throw new CallerException("dataset_name=%s: no file matches; give a text or .jsonl file, a directory or a glob"
+            throw new CallerException("dataset_name=%s: no file matches; give a text, .jsonl or .csv file, a directory or a glob"
                     .formatted(datasetName));
         }
-        found.names.forEach(found::checkText);
-        return found;
+        DatasetFiles wanted = split.isEmpty() || Files.isRegularFile(path) ? found : found.ofSplit(datasetName, split);
+        wanted.names.forEach(wanted::checkText);
+        return wanted;
+    }
+
+    private DatasetFiles ofSplit(String datasetName, String split) {
+        List<String> wanted = names.stream().filter(name -> isOfSplit(name, split)).toList();
+        if (wanted.isEmpty()) {
+            throw new CallerException("dataset_name=%s: no file of split '%s'; name one %s.jsonl, put files in a directory %s, or correct --splits"
+                    .formatted(datasetName, split, split, split));
+        }
+        return new DatasetFiles(root, wanted);
+    }
+
+    private static boolean isOfSplit(String name, String split) {
+        List<String> parts = List.of(name.split("/"));
+        String file = parts.getLast();
+        boolean named = file.startsWith(split) && (file.length() == split.length() || !Character.isLetterOrDigit(file.charAt(split.length())));
+        return named || parts.subList(0, parts.size() - 1).contains(split);
     }
 
     Path path(String name) {

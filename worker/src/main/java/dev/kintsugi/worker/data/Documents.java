@@ -14,10 +14,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// Streams the documents of a dataset: a text file is one, each line of a `.jsonl` file is one. Bytes that are not UTF-8 become
-/// U+FFFD. At most one line, or about 100 kB of a text file, is in memory.
+/// Streams the examples of a dataset: a text file is one, each record of a `.jsonl` or `.csv` file is one, all of one form. Bytes that
+/// are not UTF-8 become U+FFFD. At most one record, or about 100 kB of a text file, is in memory.
 final class Documents {
-    static final String JSONL = "jsonl";
     private static final int BUFFER_BYTES = 1 << 16;
 
     private final DatasetFiles files;
@@ -31,19 +30,61 @@ final class Documents {
         this.cutter = new TextCutter(tokenizer);
     }
 
-    /// @throws CallerException if a line is not JSON or lacks the text field
-    void forEach(TextCutter.Parts parts) {
+    /// Receives the examples in their order: plain text in parts, anything else whole.
+    interface Examples extends TextCutter.Parts {
+        /// @param place `file:line`
+        void accept(Example example, String place);
+    }
+
+    /// The form of the first example, which all must have.
+    Example.Form form() {
         for (String name : files.names()) {
-            Path file = files.path(name);
-            try (Reader text = open(file)) {
-                if (DatasetFiles.extension(name).equals(JSONL)) {
-                    readLines(new JsonLines(file, text, textField), parts);
+            if (!hasRows(name)) { return Example.Form.TEXT; }
+            try (Reader text = open(files.path(name))) {
+                Row row = rows(name, text).next();
+                if (row != null) { return Example.of(row, textField).form(); }
+            } catch (IOException e) {
+                throw unreadable(name, e);
+            }
+        }
+        return Example.Form.TEXT;
+    }
+
+    /// @throws CallerException if a record is malformed or has another form than the first
+    void forEach(Examples examples) {
+        Example.Form form = form();
+        bytesRead = 0;
+        for (String name : files.names()) {
+            try (Reader text = open(files.path(name))) {
+                if (hasRows(name)) {
+                    readRows(rows(name, text), form, examples);
                 } else {
-                    cutter.cut(text, file.toString(), parts);
+                    requireForm(form, Example.Form.TEXT, files.path(name).toString());
+                    cutter.cut(text, files.path(name).toString(), examples);
                 }
             } catch (IOException e) {
-                throw new WorldException("storage", "dataset file %s: cannot be read: %s".formatted(file, e.getMessage()), e);
+                throw unreadable(name, e);
             }
+        }
+    }
+
+    private static boolean hasRows(String name) {
+        return DatasetFiles.extension(name).equals("jsonl") || DatasetFiles.extension(name).equals("csv");
+    }
+
+    private Rows rows(String name, Reader text) {
+        Path file = files.path(name);
+        return DatasetFiles.extension(name).equals("csv") ? new CsvRows(file, text) : new JsonRows(file, text);
+    }
+
+    private WorldException unreadable(String name, IOException e) {
+        return new WorldException("storage", "dataset file %s: cannot be read: %s".formatted(files.path(name), e.getMessage()), e);
+    }
+
+    private static void requireForm(Example.Form wanted, Example.Form found, String place) {
+        if (found != wanted) {
+            throw new CallerException("dataset file %s: %s, but the dataset began with %s; give records of one form"
+                    .formatted(place, found.label(), wanted.label()));
         }
     }
 
@@ -52,9 +93,15 @@ final class Documents {
         return bytesRead;
     }
 
-    private void readLines(JsonLines lines, TextCutter.Parts parts) throws IOException {
-        for (String text = lines.next(); text != null; text = lines.next()) {
-            cutter.cut(new StringReader(text), lines.place(), parts);
+    private void readRows(Rows rows, Example.Form form, Examples examples) throws IOException {
+        for (Row row = rows.next(); row != null; row = rows.next()) {
+            Example example = Example.of(row, textField);
+            requireForm(form, example.form(), row.place());
+            if (example instanceof Example.Text(String text)) {
+                cutter.cut(new StringReader(text), row.place(), examples);
+            } else {
+                examples.accept(example, row.place());
+            }
         }
     }
 

@@ -9,40 +9,54 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.function.Consumer;
 
-/// Tokenises parts of documents on several threads and hands the ids on in the documents' order, on the calling thread, whatever
+/// Encodes examples, long texts in parts, on several threads and hands the words on in the examples' order, on the calling thread, whatever
 /// the number of threads.
-final class ParallelTokenizer implements AutoCloseable {
+final class ParallelTokenizer implements Documents.Examples, AutoCloseable {
     private static final int BATCH_CHARS = 1 << 18;
+    private static final int EXAMPLE_CHARS = 1 << 10;
 
-    private final Tokenizer tokenizer;
-    private final boolean addSpecialTokens;
-    private final int[] separator;
-    private final Consumer<int[]> ids;
-    private final int threads;
-    private final ExecutorService pool;
-    private final ArrayDeque<Future<List<int[]>>> running = new ArrayDeque<>();
-    private List<Part> batch = new ArrayList<>();
-    private int batchChars;
-
-    private record Part(String text, boolean first, boolean last) {
+    /// Receives words in order.
+    interface Words {
+        /// @param last whether they end a sample
+        void accept(int[] words, boolean last);
     }
 
-    /// @param separator follows each document
-    /// @param ids receives the tokens in order
-    ParallelTokenizer(Tokenizer tokenizer, boolean addSpecialTokens, int[] separator, int threads, Consumer<int[]> ids) {
-        this.tokenizer = tokenizer;
-        this.addSpecialTokens = addSpecialTokens;
-        this.separator = separator;
-        this.ids = ids;
+    private final SampleEncoder encoder;
+    private final Words words;
+    private final int threads;
+    private final ExecutorService pool;
+    private final ArrayDeque<Future<List<Encoded>>> running = new ArrayDeque<>();
+    private List<Task> batch = new ArrayList<>();
+    private int batchChars;
+
+    private interface Task {
+        Encoded encode();
+    }
+
+    private record Encoded(int[] words, boolean last) {
+    }
+
+    ParallelTokenizer(SampleEncoder encoder, int threads, Words words) {
+        this.encoder = encoder;
+        this.words = words;
         this.threads = threads;
         this.pool = Executors.newFixedThreadPool(threads, Thread.ofPlatform().daemon().name("tokenizer-", 0).factory());
     }
 
-    void accept(String text, boolean first, boolean last) {
-        batch.add(new Part(text, first, last));
-        batchChars += text.length() + 1;
+    @Override
+    public void accept(String text, boolean first, boolean last) {
+        add(text.length() + 1, () -> new Encoded(encoder.part(text, first, last), last));
+    }
+
+    @Override
+    public void accept(Example example, String place) {
+        add(EXAMPLE_CHARS, () -> new Encoded(encoder.example(example, place), true));
+    }
+
+    private void add(int chars, Task task) {
+        batch.add(task);
+        batchChars += chars;
         if (batchChars >= BATCH_CHARS) { submit(); }
     }
 
@@ -53,28 +67,18 @@ final class ParallelTokenizer implements AutoCloseable {
     }
 
     private void submit() {
-        List<Part> full = batch;
+        List<Task> full = batch;
         batch = new ArrayList<>();
         batchChars = 0;
-        running.add(pool.submit(() -> tokenise(full)));
+        running.add(pool.submit(() -> full.stream().map(Task::encode).toList()));
         if (running.size() > 2 * threads) { handOn(); }
-    }
-
-    private List<int[]> tokenise(List<Part> parts) {
-        List<int[]> out = new ArrayList<>();
-        for (Part part : parts) {
-            if (part.first && addSpecialTokens) { out.add(tokenizer.prefix()); }
-            out.add(tokenizer.encode(part.text, false));
-            if (part.last && addSpecialTokens) { out.add(tokenizer.suffix()); }
-            if (part.last) { out.add(separator); }
-        }
-        return out;
     }
 
     private void handOn() {
         try {
-            running.remove().get().forEach(ids);
+            running.remove().get().forEach(e -> words.accept(e.words, e.last));
         } catch (ExecutionException e) {
+            if (e.getCause() instanceof CallerException said) { throw said; }
             throw new CallerException("the tokenizer refused a document: %s".formatted(e.getCause().getMessage()), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -3,7 +3,9 @@ package dev.kintsugi.worker.data;
 import dev.kintsugi.worker.failure.CallerException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -36,10 +38,27 @@ final class SpecialTokens {
         return id("bos_token", tokenizer, false);
     }
 
+    /// What a chat template knows of special tokens: `bos_token`, `eos_token` and so on.
+    Map<String, String> texts() {
+        Map<String, String> texts = new HashMap<>();
+        for (String field : List.of("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")) {
+            NAMING.stream().map(name -> text(field(name, field))).filter(text -> !text.isEmpty()).findFirst().ifPresent(text -> texts.put(field, text));
+        }
+        return texts;
+    }
+
+    /// The field `chat_template`: one, or several with their names; missing where there is none.
+    JsonNode chatTemplate() {
+        return field(NAMING.getFirst(), "chat_template");
+    }
+
+    private static String text(JsonNode token) {
+        return token.isObject() ? token.path("content").asString("") : token.asString("");
+    }
+
     private OptionalInt id(String field, Tokenizer tokenizer, boolean required) {
         for (String name : NAMING) {
-            JsonNode token = field(name, field);
-            String text = token.isObject() ? token.path("content").asString("") : token.asString("");
+            String text = text(field(name, field));
             if (text.isEmpty()) { continue; }
             int[] ids = tokenizer.encode(text, false);
             if (ids.length == 1) { return OptionalInt.of(ids[0]); }

@@ -2,16 +2,23 @@ package dev.kintsugi.worker.data;
 
 import java.lang.foreign.MemorySegment;
 
-/// A packed dataset: `size()` blocks of `blockLength()` token ids, random access, in the files' order.
+/// The samples of a dataset, random access, in the files' order: each a run of [TokenWord]s.
 public interface TokenBlocks extends AutoCloseable {
     long size();
 
+    /// The most words that a sample has: those of all of them, where samples are blocks.
     int blockLength();
 
-    /// Copies block `index`'s ids, as I32, to `into` at `offsetBytes`.
+    /// Words of sample `index`.
+    int length(long index);
+
+    /// Tokens of sample `index` that the loss counts.
+    long counted(long index);
+
+    /// Copies sample `index`'s words, as I32, to `into` at `offsetBytes`.
     void read(long index, MemorySegment into, long offsetBytes);
 
-    /// Hex SHA-256 of the ids and the block length: two datasets with equal digests give the same training run.
+    /// Hex SHA-256 of the samples and the greatest length: two datasets with equal digests give the same training run.
     String digest();
 
     @Override

@@ -16,15 +16,18 @@ import java.util.HexFormat;
 ///
 /// ```
 /// offset  0   8 bytes   "KINTOK01"
-///         8   int32     tokens of a block
-///        12   int32     0
-///        16   int64     blocks
-///        24  32 bytes   SHA-256 of the int32 tokens of a block and all ids
-///        56   8 bytes   0
-///        64   int32     ids, block after block
+///         8   int32     most words of a sample
+///        12   int32     1: some words are read only, 2: samples have lengths of their own
+///        16   int64     samples
+///        24  32 bytes   SHA-256 of the int32 at 8 and all that follows the head
+///        56   int64     words, where samples have lengths of their own; else 0
+///        64   int32     words (TokenWord), sample after sample
+///             int64     where each sample ends, in words, where samples have lengths of their own
 /// ```
-record TokenFile(int blockLength, long blocks, String sha256) {
+record TokenFile(int blockLength, boolean readOnly, boolean ragged, long samples, long words, String sha256) {
     static final int HEAD_BYTES = 64;
+    private static final int READ_ONLY = 1;
+    private static final int RAGGED = 2;
 
     private static final byte[] MAGIC = "KINTOK01".getBytes(StandardCharsets.US_ASCII);
     private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -32,12 +35,23 @@ record TokenFile(int blockLength, long blocks, String sha256) {
 
     ByteBuffer head() {
         ByteBuffer head = ByteBuffer.allocate(HEAD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        head.put(MAGIC).putInt(blockLength).putInt(0).putLong(blocks).put(HexFormat.of().parseHex(sha256));
+        head.put(MAGIC).putInt(blockLength).putInt((readOnly ? READ_ONLY : 0) | (ragged ? RAGGED : 0)).putLong(samples);
+        head.put(HexFormat.of().parseHex(sha256)).putLong(ragged ? words : 0);
         return head.clear();
     }
 
     long fileBytes() {
-        return HEAD_BYTES + blocks * blockLength * Integer.BYTES;
+        return HEAD_BYTES + words * Integer.BYTES + (ragged ? samples * Long.BYTES : 0);
+    }
+
+    /// Where sample `index` begins, in words.
+    long start(MemorySegment data, long index) {
+        if (!ragged) { return index * blockLength; }
+        return index == 0 ? 0 : end(data, index - 1);
+    }
+
+    private long end(MemorySegment data, long index) {
+        return data.get(I64, HEAD_BYTES + words * Integer.BYTES + index * Long.BYTES);
     }
 
     /// @param data the whole file
@@ -47,9 +61,15 @@ record TokenFile(int blockLength, long blocks, String sha256) {
             throw corrupt(file, "it does not begin as one");
         }
         byte[] sha256 = data.asSlice(24, 32).toArray(ValueLayout.JAVA_BYTE);
-        TokenFile head = new TokenFile(data.get(I32, 8), data.get(I64, 16), HexFormat.of().formatHex(sha256));
-        if (head.blockLength < 1 || head.blocks < 1 || head.blocks > data.byteSize() || head.fileBytes() != data.byteSize()) {
-            throw corrupt(file, "%d blocks of %d tokens do not make its %d bytes".formatted(head.blocks, head.blockLength, data.byteSize()));
+        int flags = data.get(I32, 12);
+        boolean ragged = (flags & RAGGED) != 0;
+        int blockLength = data.get(I32, 8);
+        long samples = data.get(I64, 16);
+        boolean possible = blockLength > 0 && samples > 0 && samples <= data.byteSize() && blockLength <= data.byteSize();
+        long words = ragged ? data.get(I64, 56) : samples * blockLength;
+        TokenFile head = new TokenFile(blockLength, (flags & READ_ONLY) != 0, ragged, samples, words, HexFormat.of().formatHex(sha256));
+        if (!possible || words < 0 || words > data.byteSize() || head.fileBytes() != data.byteSize()) {
+            throw corrupt(file, "%d samples of %d words do not make its %d bytes".formatted(samples, words, data.byteSize()));
         }
         return head;
     }
@@ -58,7 +78,7 @@ record TokenFile(int blockLength, long blocks, String sha256) {
         return new WorldException("corrupt_dataset", "token index %s is damaged: %s; delete it and start again".formatted(file, why));
     }
 
-    /// The digest of ids, which starts with the length of a block.
+    /// The digest of what follows the head, which starts with the length of a block.
     static MessageDigest startDigest(int blockLength) {
         MessageDigest digest = newSha256();
         digest.update(ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(0, blockLength));

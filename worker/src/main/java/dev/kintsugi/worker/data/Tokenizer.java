@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.data;
 
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import ch.qos.logback.classic.Level;
@@ -134,6 +135,32 @@ public final class Tokenizer implements AutoCloseable {
         int[] out = new int[ids.length];
         for (int i = 0; i < ids.length; i++) { out[i] = (int) ids[i]; }
         return out;
+    }
+
+    /// Token ids of `text`, without special tokens around it, and which characters each stands for.
+    ///
+    /// @param starts by token, in code points of the text
+    /// @param ends by token; not included
+    record Spans(int[] ids, int[] starts, int[] ends) {
+        /// @return the first token that stands for the code point at `at`; -1: none
+        int tokenAt(int at) {
+            for (int i = 0; i < ids.length; i++) {
+                if (starts[i] <= at && at < ends[i]) { return i; }
+            }
+            return -1;
+        }
+    }
+
+    Spans encodeWithSpans(String text) {
+        long encoding = LIBRARY.encode(handle, wellFormed(text), false);
+        try {
+            long[] ids = LIBRARY.getTokenIds(encoding);
+            CharSpan[] spans = LIBRARY.getTokenCharSpans(encoding);
+            return new Spans(Arrays.stream(ids).mapToInt(id -> (int) id).toArray(), Arrays.stream(spans).mapToInt(s -> s == null ? 0 : s.getStart()).toArray(),
+                    Arrays.stream(spans).mapToInt(s -> s == null ? 0 : s.getEnd()).toArray());
+        } finally {
+            LIBRARY.deleteEncoding(encoding);
+        }
     }
 
     private static String wellFormed(String text) {

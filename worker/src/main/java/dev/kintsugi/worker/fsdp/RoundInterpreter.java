@@ -53,7 +53,7 @@ public final class RoundInterpreter {
     private final DType dtype;
     private final ActivationCheckpointing checkpointing;
     private final long batch;
-    private final long length;
+    private final long longest;
     private final Tensor streamGradient;
     private final Tensor ids;
     private final Tensor labels;
@@ -61,6 +61,7 @@ public final class RoundInterpreter {
     private final PhaseClock clock;
     private Kernels kernels;
     private Watch watch;
+    private long length;
     private double scale;
     private boolean afresh;
     private double loss;
@@ -70,7 +71,7 @@ public final class RoundInterpreter {
 
     /// @param shards of the master weights, one a unit
     /// @param batch samples of a micro-batch (B)
-    /// @param length tokens of a sample (T)
+    /// @param length tokens of a sample (T), at most
     /// @param dtype of values and of gathered weights
     /// @param checkpointing what blocks keep for backward; changes no bit
     public RoundInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, List<MemorySegment> shards,
@@ -90,29 +91,37 @@ public final class RoundInterpreter {
         this.clock = clock;
         this.checkpointing = checkpointing;
         this.batch = batch;
-        this.length = length;
+        this.longest = length;
         this.streamGradient = arena.allocate(dtype, batch * length, plan.model().config().hiddenSize());
         this.ids = arena.allocate(DType.I32, batch * length);
         this.labels = arena.allocate(DType.I32, batch * length);
         this.recordings = new Recording[plan.units().size()];
     }
 
-    /// (B * T) I32, filled by the caller before [#run].
+    /// (B * the greatest T) I32, filled by the caller before [#run].
     public Tensor ids() {
         return ids;
     }
 
-    /// (B * T) I32, already shifted; negative is not counted.
+    /// (B * the greatest T) I32, already shifted; negative is not counted.
     public Tensor labels() {
         return labels;
     }
 
-    /// Adds the micro-batches of all ranks to the gradient accumulators.
+    /// Adds micro-batches of the greatest length.
+    public double run(double lossScale, boolean first) {
+        return run(longest, lossScale, first);
+    }
+
+    /// Adds the micro-batches of all ranks to the gradient accumulators. Each rank's may have another length.
     ///
-    /// @param lossScale 1 / the predicted tokens of the whole step
+    /// @param T tokens of a sample of this micro-batch, which the first (B * T) ids and labels hold
+    /// @param lossScale 1 / the tokens of the whole step that the loss counts
     /// @param first whether the accumulators begin afresh: the step's first round
     /// @return the sum of this rank's micro-batch's token losses
-    public double run(double lossScale, boolean first) {
+    public double run(long T, double lossScale, boolean first) {
+        if (T < 1 || T > longest) { throw new IllegalArgumentException("T=%d; must be in [1, %d]".formatted(T, longest)); }
+        length = T;
         scale = lossScale;
         afresh = first;
         loss = 0;
@@ -178,7 +187,7 @@ public final class RoundInterpreter {
         UnitParameters parameters = units.parameters(unit);
         if (unit.index() == 0) {
             var tape = new Tape(kernels, arena, true);
-            recordings[0] = new Recording(mark, tape, null, model.forwardEmbedding(tape, parameters, ids));
+            recordings[0] = new Recording(mark, tape, null, model.forwardEmbedding(tape, parameters, mine(ids)));
             return;
         }
         Variable input = Variable.of(recordings[unit.index() - 1].output().data());
@@ -192,8 +201,8 @@ public final class RoundInterpreter {
     private void loss(UnitPlan unit) {
         long mark = arena.mark();
         Variable input = Variable.of(lastOutput().data());
-        input.setGrad(streamGradient);
-        loss = model.loss(new Tape(kernels, arena, true), units.parameters(unit), input, labels, scale, true);
+        input.setGrad(mine(streamGradient));
+        loss = model.loss(new Tape(kernels, arena, true), units.parameters(unit), input, mine(labels), scale, true);
         arena.release(mark);
     }
 
@@ -209,11 +218,16 @@ public final class RoundInterpreter {
             tape = new Tape(kernels, arena, true);
             output = model.forwardBlock(tape, units.parameters(unit), recording.input(), batch, length, Pass.RECOMPUTE);
         }
-        output.setGrad(streamGradient);
+        output.setGrad(mine(streamGradient));
         tape.backward(output);
         if (recording.input() != null) { keepStreamGradient(recording.input().grad()); }
         arena.release(recording.mark());
         recordings[unit.index()] = null;
+    }
+
+    /// What this micro-batch uses of a tensor that has room for the longest.
+    private Tensor mine(Tensor all) {
+        return length == longest ? all : all.rows(0, batch * length);
     }
 
     private void claimGradient(UnitPlan unit) {
@@ -228,6 +242,6 @@ public final class RoundInterpreter {
 
     /// The residual stream passes its gradient on in place, so this copies nothing unless a model's blocks do not.
     private void keepStreamGradient(Tensor inputGradient) {
-        if (inputGradient.data().address() != streamGradient.data().address()) { kernels.copy(streamGradient, inputGradient); }
+        if (inputGradient.data().address() != streamGradient.data().address()) { kernels.copy(mine(streamGradient), inputGradient); }
     }
 }

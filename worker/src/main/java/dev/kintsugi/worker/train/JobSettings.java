@@ -5,15 +5,18 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.storage.StoragePath;
+import dev.kintsugi.worker.data.SampleOrder;
+import dev.kintsugi.worker.data.SampleSettings;
 import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.LearningRateSchedule;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /// The numbers a run is made of, from a job spec whose defaults the coordinator has filled in.
 ///
 /// @param microbatches M, of all ranks together, a step
 /// @param batch B, samples of a micro-batch
-/// @param length T, tokens of a sample
+/// @param length T, tokens of a sample, at most
 record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int length) {
     static JobSettings of(JobSpec spec, int worldSize) {
         int microbatches = spec.hasMicrobatchesPerStep() ? spec.getMicrobatchesPerStep()
@@ -37,21 +40,24 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
         return (long) microbatches * batch;
     }
 
-    long tokensPerStep() {
-        return samplesPerStep() * length;
-    }
-
-    /// Each sample predicts all its tokens but the first.
-    long predictedTokensPerStep() {
-        return samplesPerStep() * (length - 1);
-    }
-
     /// 0: load, check, report and end.
     ///
     /// @param from any point of the run
     long maxSteps(long samples, Progress from) {
         if (spec.hasMaxSteps()) { return spec.getMaxSteps(); }
         return Math.max(1, from.stepsAt((long) Math.ceil(spec.getNumTrainEpochs() * samples), samplesPerStep()));
+    }
+
+    SampleSettings samples() {
+        return new SampleSettings(spec.getDatasetTextField(), length, spec.getAppendConcatToken(),
+                spec.hasAddSpecialTokens() ? Optional.of(spec.getAddSpecialTokens()) : Optional.empty(),
+                spec.hasPacking() ? Optional.of(spec.getPacking()) : Optional.empty(),
+                spec.hasCompletionOnlyLoss() ? Optional.of(spec.getCompletionOnlyLoss()) : Optional.empty(), spec.getAssistantOnlyLoss(),
+                spec.getChatTemplateFormat(), spec.getChatTemplatePath());
+    }
+
+    SampleOrder.Sampling sampling() {
+        return spec.getTrainSamplingStrategy().equals("sequential") ? SampleOrder.Sampling.SEQUENTIAL : SampleOrder.Sampling.RANDOM;
     }
 
     LearningRateSchedule schedule(long maxSteps) {

@@ -7,20 +7,23 @@ import dev.kintsugi.proto.v1.TrainingState;
 ///
 /// @param steps done
 /// @param samples of the data, in their order, that these steps have used
+/// @param tokens of these samples
 /// @param skipped of the steps: they were not finite, and changed nothing
-record Progress(long steps, long samples, long skipped) {
-    static final Progress NONE = new Progress(0, 0, 0);
+record Progress(long steps, long samples, long tokens, long skipped) {
+    static final Progress NONE = new Progress(0, 0, 0, 0);
 
     static Progress of(TrainingState saved) {
-        return new Progress(saved.getStep(), saved.getSamplesSeen(), saved.getSkippedSteps());
+        return new Progress(saved.getStep(), saved.getSamplesSeen(), saved.getTokensSeen(), saved.getSkippedSteps());
     }
 
-    Progress next(long samplesPerStep) {
-        return new Progress(steps + 1, samples + samplesPerStep, skipped);
+    /// After a step of this many more.
+    Progress next(long moreSamples, long moreTokens) {
+        return new Progress(steps + 1, samples + moreSamples, tokens + moreTokens, skipped);
     }
 
-    Progress skip(long samplesPerStep) {
-        return new Progress(steps + 1, samples + samplesPerStep, skipped + 1);
+    /// After one that changed nothing.
+    Progress skip(long moreSamples, long moreTokens) {
+        return new Progress(steps + 1, samples + moreSamples, tokens + moreTokens, skipped + 1);
     }
 
     /// Steps that have changed the weights.

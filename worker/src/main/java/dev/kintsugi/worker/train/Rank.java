@@ -106,10 +106,19 @@ final class Rank implements CoordinatorLink.Pulse {
         doing = "tokenizing the dataset";
         var spec = settings.spec();
         String tokenizer = spec.getTokenizerName().isEmpty() ? spec.getModelName() : spec.getTokenizerName();
-        var config = new DatasetConfig(spec.getDatasetName(), spec.getDatasetTextField(), Path.of(tokenizer), spec.getMaxLength(),
-                spec.getAppendConcatToken(), spec.getAddSpecialTokens(), plan.model().config().vocabSize(), settings.outputDir(),
-                spec.getThreads());
-        return PackedDataset.prepare(config, (read, total, tokens) -> doing = "tokenizing the dataset, %d of %d bytes".formatted(read, total));
+        var config = new DatasetConfig(spec.getDatasetName(), spec.getSplits(), Path.of(tokenizer), settings.samples(),
+                plan.model().config().vocabSize(), settings.outputDir(), spec.getThreads());
+        return PackedDataset.prepare(config, new PackedDataset.Listener() {
+            @Override
+            public void progress(long read, long total, long tokens) {
+                doing = "tokenizing the dataset, %d of %d bytes".formatted(read, total);
+            }
+
+            @Override
+            public void note(String sentence) {
+                link.note(sentence);
+            }
+        });
     }
 
     private CollectiveGroup openGroup(JoinResponse assignment, Sharding sharding) {

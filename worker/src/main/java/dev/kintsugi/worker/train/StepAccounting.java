@@ -20,13 +20,14 @@ final class StepAccounting implements AutoCloseable {
     }
 
     /// @param done with this step
+    /// @param tokens of this step
     /// @param seconds wall clock
-    StepMetrics metrics(Progress done, double loss, double gradNorm, double learningRate, double seconds) {
-        double flopsPerSecond = ModelFlops.training(parameters, settings.tokensPerStep()) / seconds;
+    StepMetrics metrics(Progress done, long tokens, double loss, double gradNorm, double learningRate, double seconds) {
+        double flopsPerSecond = ModelFlops.training(parameters, tokens) / seconds;
         double peakOfRank = peak.flopsPerSecond(System.nanoTime());
         StepMetrics.Builder m = StepMetrics.newBuilder().setStep(done.steps()).setLoss(loss).setGradNorm(gradNorm).setLearningRate(learningRate)
-                .setTokens(done.samples() * settings.length()).setStepSeconds(seconds)
-                .setTokensPerSecond(settings.tokensPerStep() / seconds).setPeakResidentBytes(ProcessMemory.peakResidentBytes())
+                .setTokens(done.tokens()).setStepSeconds(seconds)
+                .setTokensPerSecond(tokens / seconds).setPeakResidentBytes(ProcessMemory.peakResidentBytes())
                 .setModelFlopsPerSecond(flopsPerSecond).setPeakFlopsPerSecond(peakOfRank)
                 .setMfu(ModelFlops.utilization(flopsPerSecond, settings.worldSize(), peakOfRank));
         for (Phase p : Phase.values()) { m.putPhaseSeconds(p.key(), clock.seconds(p)); }

@@ -64,7 +64,7 @@ final class TrainingLoop {
         this.optimizer = optimizer;
         this.gradientNorm = gradientNorm;
         this.data = data;
-        this.order = new SampleOrder(settings.spec().getSeed(), data.size());
+        this.order = new SampleOrder(settings.sampling(), settings.spec().getSeed(), data.size());
         this.maxSteps = settings.maxSteps(data.size(), from);
         this.schedule = settings.schedule(maxSteps);
         this.checkpoints = checkpoints;
@@ -99,28 +99,30 @@ final class TrainingLoop {
         long step = before.steps() + 1;
         long startNs = System.nanoTime();
         clock.begin();
-        Totals totals = accumulateGradients(before.samples());
-        double loss = totals.lossSum / settings.predictedTokensPerStep();
+        Batches.Totals samples = Batches.totals(data, order, before.samples(), settings.samplesPerStep());
+        long counted = Math.max(1, samples.counted());      // where nothing counts, loss and gradients are 0
+        Totals totals = accumulateGradients(before.samples(), 1.0 / counted);
+        double loss = totals.lossSum / counted;
         double learningRate = schedule.at(before.steps());
         if (Double.isFinite(loss) && Double.isFinite(totals.gradNorm)) {
-            apply(before, totals.gradNorm, learningRate);
+            apply(before, samples.tokens(), totals.gradNorm, learningRate);
         } else {
-            skip(before, loss, totals.gradNorm);
+            skip(before, samples.tokens(), 1.0 / counted, loss, totals.gradNorm);
         }
         if (settings.saveDueAfter(step) && step < maxSteps) {
             clock.enter(Phase.CHECKPOINT);
             checkpoints.save(state, trainingState());
         }
         clock.end();
-        if (metrics != null) { report(done, loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
+        if (metrics != null) { report(done, samples.tokens(), loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
     }
 
-    private void apply(Progress before, double gradNorm, double learningRate) {
+    private void apply(Progress before, long tokens, double gradNorm, double learningRate) {
         double clip = GradientNorm.clipCoefficient(gradNorm, settings.spec().getMaxGradNorm());
         clock.enter(Phase.OPTIMIZER);
         optimizer.update(state, gradients, before.updates() + 1, learningRate, clip, beforeUnit);
         skippedInARow = 0;
-        done = before.next(settings.samplesPerStep());
+        done = before.next(settings.samplesPerStep(), tokens);
     }
 
     private void beforeUnit(int unit) {
@@ -131,19 +133,19 @@ final class TrainingLoop {
     }
 
     /// Rank r computes micro-batches r, r + N, r + 2N ...: together with the reduce-scatter's rank order that is 0, 1, 2 ... M - 1.
-    private Totals accumulateGradients(long samplesDone) {
+    private Totals accumulateGradients(long samplesDone, double scale) {
         var loss = new ExactSum();
-        for (int round = 0; round < settings.rounds(); round++) { loss.add(runRound(samplesDone, round)); }
+        for (int round = 0; round < settings.rounds(); round++) { loss.add(runRound(samplesDone, round, scale)); }
         interpreter.end();
         clock.enter(Phase.NORM);
         return exchangeTotals(loss, gradientNorm.squared(plan, group.rank(), gradients));
     }
 
-    private double runRound(long samplesDone, int round) {
+    private double runRound(long samplesDone, int round, double scale) {
         long microbatch = (long) round * group.worldSize() + group.rank();
         clock.enter(Phase.DATA);
-        Batches.fill(data, order, samplesDone + microbatch * settings.batch(), settings.batch(), interpreter.ids(), interpreter.labels());
-        return interpreter.run(1.0 / settings.predictedTokensPerStep(), round == 0);
+        int T = Batches.fill(data, order, samplesDone + microbatch * settings.batch(), settings.batch(), interpreter.ids(), interpreter.labels());
+        return interpreter.run(T, scale, round == 0);
     }
 
     private Totals exchangeTotals(ExactSum loss, ExactSum squaredNorm) {
@@ -159,9 +161,9 @@ final class TrainingLoop {
     }
 
     /// Decided on globally reduced values, so every rank decides the same, before any weight has changed.
-    private void skip(Progress before, double loss, double gradNorm) {
+    private void skip(Progress before, long tokens, double scale, double loss, double gradNorm) {
         long step = before.steps() + 1;
-        String why = divergence.explain(settings.rounds(), round -> runRound(before.samples(), round), before.updates(),
+        String why = divergence.explain(settings.rounds(), round -> runRound(before.samples(), round, scale), before.updates(),
                 schedule.at(Math.max(0, before.steps() - 1)));
         String what = "step %d is not finite (loss=%s grad_norm=%s) and was not applied; %s".formatted(step, loss, gradNorm, why);
         if (!settings.skipsDivergence()) {
@@ -173,18 +175,18 @@ final class TrainingLoop {
                     .formatted(what, settings.spec().getDivergenceBudget()) + " --resume_from_checkpoint True");
         }
         if (metrics != null) { link.note(what); }
-        done = before.skip(settings.samplesPerStep());
+        done = before.skip(settings.samplesPerStep(), tokens);
     }
 
-    private void report(Progress done, double loss, double gradNorm, double learningRate, double seconds) {
-        StepMetrics m = accounting.metrics(done, loss, gradNorm, learningRate, seconds);
+    private void report(Progress done, long tokens, double loss, double gradNorm, double learningRate, double seconds) {
+        StepMetrics m = accounting.metrics(done, tokens, loss, gradNorm, learningRate, seconds);
         metrics.append(m);
         link.send(RankEvent.newBuilder().setStepCompleted(StepCompleted.newBuilder().setMetrics(m)));
     }
 
     private TrainingState trainingState() {
         return TrainingState.newBuilder().setStep(done.steps()).setSkippedSteps(done.skipped()).setSamplesSeen(done.samples())
-                .setTokensSeen(done.samples() * settings.length()).setMicrobatchesPerStep(settings.microbatches())
+                .setTokensSeen(done.tokens()).setMicrobatchesPerStep(settings.microbatches())
                 .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest()).build();
     }
 

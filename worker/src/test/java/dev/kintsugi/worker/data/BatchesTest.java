@@ -28,6 +28,16 @@ class BatchesTest {
         }
 
         @Override
+        public int length(long index) {
+            return T;
+        }
+
+        @Override
+        public long counted(long index) {
+            return T - 1;
+        }
+
+        @Override
         public void read(long index, MemorySegment into, long offsetBytes) {
             for (int t = 0; t < T; t++) { into.set(ValueLayout.JAVA_INT, offsetBytes + 4L * t, (int) (100 * index + t)); }
         }

@@ -24,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class PackedDatasetTest {
-    private static final PackedDataset.Progress QUIET = (_, _, _) -> {};
+    private static final PackedDataset.Listener QUIET = new Notes();
 
     @TempDir
     Path directory;
@@ -88,7 +88,8 @@ class PackedDatasetTest {
     }
 
     private DatasetConfig config(String output, int threads) {
-        return new DatasetConfig(data.toString(), "text", Fixtures.QUICKSTART, 128, true, false, 8192, directory.resolve(output), threads);
+        return new DatasetConfig(data.toString(), "", Fixtures.QUICKSTART, SampleSettings.plain("text", 128, true, false), 8192, directory.resolve(output),
+                threads);
     }
 
     @Test
@@ -109,7 +110,17 @@ class PackedDatasetTest {
     @Test
     void shouldReportProgressUpToTheEnd() {
         List<long[]> seen = new ArrayList<>();
-        Path index = PackedDataset.prepare(config("out", 1), (read, total, tokens) -> seen.add(new long[] {read, total, tokens}));
+        Path index = PackedDataset.prepare(config("out", 1), new PackedDataset.Listener() {
+            @Override
+            public void progress(long read, long total, long tokens) {
+                seen.add(new long[] {read, total, tokens});
+            }
+
+            @Override
+            public void note(String sentence) {
+                throw new AssertionError(sentence);
+            }
+        });
         long[] last = seen.getLast();
         assertThat(last[0]).isEqualTo(last[1]);
         assertThat(last[2]).isBetween((long) ids(index).size(), ids(index).size() + 127L);
@@ -120,9 +131,9 @@ class PackedDatasetTest {
         assertThat(ids(PackedDataset.prepare(dataset("b.txt"), QUIET)).size()).isGreaterThan(10_000);
         assertThat(ids(PackedDataset.prepare(dataset("*.java"), QUIET)))
                 .isEqualTo(ids(PackedDataset.prepare(dataset("a.java"), QUIET)));
-        assertThat(DatasetFiles.find(data + "/**").names()).containsExactly("a.java", "b.txt", "deep/broken.txt", "deep/c.jsonl", "empty");
-        assertThat(DatasetFiles.find(data + "/**.{txt,jsonl}").names()).containsExactly("b.txt", "deep/broken.txt", "deep/c.jsonl");
-        assertThat(DatasetFiles.find(data.toString()).names()).containsExactly("a.java", "b.txt", "deep/broken.txt", "deep/c.jsonl", "empty");
+        assertThat(DatasetFiles.find(data + "/**", "").names()).containsExactly("a.java", "b.txt", "deep/broken.txt", "deep/c.jsonl", "empty");
+        assertThat(DatasetFiles.find(data + "/**.{txt,jsonl}", "").names()).containsExactly("b.txt", "deep/broken.txt", "deep/c.jsonl");
+        assertThat(DatasetFiles.find(data.toString(), "").names()).containsExactly("a.java", "b.txt", "deep/broken.txt", "deep/c.jsonl", "empty");
     }
 
     private DatasetConfig dataset(String name) {
@@ -130,7 +141,7 @@ class PackedDatasetTest {
     }
 
     private DatasetConfig config(String dataset, Path tokenizer, int maxLength, boolean append, boolean special, int threads) {
-        return new DatasetConfig(dataset, "text", tokenizer, maxLength, append, special, 8192, directory.resolve("out"), threads);
+        return new DatasetConfig(dataset, "", tokenizer, SampleSettings.plain("text", maxLength, append, special), 8192, directory.resolve("out"), threads);
     }
 
     private static List<Integer> ids(Path index) {
@@ -163,7 +174,8 @@ class PackedDatasetTest {
         refuses(dataset("bad.jsonl"), "bad.jsonl:1", "'text'");
         Files.writeString(data.resolve("bad.jsonl"), "{\"text\": \"a\"} {\"text\": \"b\"}\n");
         refuses(dataset("bad.jsonl"), "bad.jsonl:1", "not a JSON object");
-        refuses(new DatasetConfig(data.resolve("b.txt").toString(), "text", Fixtures.QUICKSTART, 16, true, false, 100, directory.resolve("out"), 1),
+        refuses(new DatasetConfig(data.resolve("b.txt").toString(), "", Fixtures.QUICKSTART, SampleSettings.plain("text", 16, true, false), 100,
+                directory.resolve("out"), 1),
                 "vocab_size=100", "8192");
     }
 

@@ -80,12 +80,19 @@ final class MicroBatch {
 
     /// Forward and backward of B sequences of T tokens (`ids` are null on the meta device): adds to all gradients. Returns the sum of the losses.
     double run(StepArena arena, int[] ids, long B, long T, double scale, ActivationCheckpointing checkpointing) {
+        long bottom = arena.mark();
+        Tensor idTensor = isMeta() ? arena.allocate(DType.I32, B * T) : ints(arena, ids);
+        Tensor labelTensor = isMeta() ? arena.allocate(DType.I32, B * T) : ints(arena, labels(ids, (int) T));
+        double loss = run(arena, idTensor, labelTensor, B, T, scale, checkpointing);
+        arena.release(bottom);
+        return loss;
+    }
+
+    double run(StepArena arena, Tensor idTensor, Tensor labelTensor, long B, long T, double scale, ActivationCheckpointing checkpointing) {
         boolean full = checkpointing == ActivationCheckpointing.FULL;
         Pass pass = checkpointing == ActivationCheckpointing.NONE ? Pass.KEEP_NORMS : Pass.KEEP_PRODUCTS;
         long bottom = arena.mark();
         Tensor dStream = arena.allocate(dtype, B * T, config.hiddenSize());
-        Tensor idTensor = isMeta() ? arena.allocate(DType.I32, B * T) : ints(arena, ids);
-        Tensor labelTensor = isMeta() ? arena.allocate(DType.I32, B * T) : ints(arena, labels(ids, (int) T));
         int blocks = config.numHiddenLayers();
         var tapes = new ArrayDeque<Tape>();
         var marks = new ArrayDeque<Long>();

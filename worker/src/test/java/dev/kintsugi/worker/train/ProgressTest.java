@@ -12,8 +12,9 @@ class ProgressTest {
 
     @Test
     void shouldCountSamplesApartFromSteps() {
-        Progress progress = new Progress(4, 96, 0).next(20).next(20);
-        assertThat(progress).isEqualTo(new Progress(6, 136, 0));
+        Progress progress = new Progress(4, 96, 900, 1).next(20, 100).skip(20, 50);
+        assertThat(progress).isEqualTo(new Progress(6, 136, 1050, 2));
+        assertThat(progress.updates()).isEqualTo(4);
     }
 
     @Test
@@ -21,18 +22,18 @@ class ProgressTest {
         Progress progress = Progress.NONE;
         for (int step = 0; step < 34; step++) {
             assertThat(SETTINGS.maxSteps(333, progress)).isEqualTo(34);
-            progress = progress.next(SETTINGS.samplesPerStep());
+            progress = progress.next(SETTINGS.samplesPerStep(), 0);
         }
     }
 
     /// 666 samples in all, of which 48 a step are used up to step 4, then 20 a step.
     @Test
     void shouldEndWhenTheEpochsAreOverThoughStepsHadMoreSamplesBefore() {
-        Progress progress = new Progress(4, 192, 0);
+        Progress progress = new Progress(4, 192, 0, 0);
         long last = SETTINGS.maxSteps(333, progress);
         assertThat(last).isEqualTo(28);
         while (progress.steps() < last) {
-            progress = progress.next(SETTINGS.samplesPerStep());
+            progress = progress.next(SETTINGS.samplesPerStep(), 0);
             assertThat(SETTINGS.maxSteps(333, progress)).isEqualTo(last);
         }
         assertThat(progress.samples()).isEqualTo(672);

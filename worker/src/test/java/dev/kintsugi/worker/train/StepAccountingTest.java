@@ -23,7 +23,7 @@ class StepAccountingTest {
         var spec = JobSpec.newBuilder().setGradientAccumulationSteps(1).setPerDeviceTrainBatchSize(1).setMaxLength(2048).build();
         StepMetrics metrics;
         try (var accounting = new StepAccounting(JobSettings.of(spec, 16), 70_000_000_000L, new PhaseClock(), PeakFlops.given(312))) {
-            metrics = accounting.metrics(new Progress(3, 48, 0), 2.5, 1, 1e-4, 13.5 * 3600 / 500);
+            metrics = accounting.metrics(new Progress(3, 48, 98_304, 0), 16 * 2048, 2.5, 1, 1e-4, 13.5 * 3600 / 500);
         }
         assertThat(metrics.getMfu()).isCloseTo(0.0284, within(0.00005));
         assertThat(metrics.getTokensPerSecond()).isCloseTo(16 * 2048 / 97.2, within(0.01));

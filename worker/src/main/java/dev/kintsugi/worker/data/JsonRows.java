@@ -8,11 +8,10 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// The text field of each line of a `.jsonl` file; lines of white space are skipped.
-final class JsonLines {
+/// The lines of a `.jsonl` file, each a JSON object; lines of white space are skipped.
+final class JsonRows implements Rows {
     private static final int LINE_CHARS_MAX = 1 << 28;
     private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder().maxStringLength(LINE_CHARS_MAX).build()).build())
@@ -20,28 +19,21 @@ final class JsonLines {
 
     private final Path file;
     private final Reader reader;
-    private final String textField;
     private final StringBuilder line = new StringBuilder();
     private long lineNumber;
 
-    JsonLines(Path file, Reader reader, String textField) {
+    JsonRows(Path file, Reader reader) {
         this.file = file;
         this.reader = reader;
-        this.textField = textField;
     }
 
-    /// @return the next document's text, or null after the last
-    String next() throws IOException {
+    @Override
+    public Row next() throws IOException {
         while (readLine()) {
             String json = line.toString();
-            if (!json.isBlank()) { return text(json); }
+            if (!json.isBlank()) { return row(json); }
         }
         return null;
-    }
-
-    /// Where the last text came from: `file:line`.
-    String place() {
-        return file + ":" + lineNumber;
     }
 
     private boolean readLine() throws IOException {
@@ -58,19 +50,16 @@ final class JsonLines {
         return true;
     }
 
-    private String text(String json) {
-        JsonNode node;
+    private Row row(String json) {
         try {
-            node = JSON.readTree(json);
+            return new Row(JSON.readTree(json), place());
         } catch (JacksonException e) {
             throw new CallerException("dataset file %s: not a JSON object: %s; correct or remove the line"
                     .formatted(place(), e.getOriginalMessage().lines().findFirst().orElse("")), e);
         }
-        JsonNode text = node.path(textField);
-        if (!text.isString()) {
-            throw new CallerException("dataset file %s: no string field '%s' (fields: %s); name the field with --dataset_text_field"
-                    .formatted(place(), textField, node.isObject() ? String.join(", ", node.propertyNames()) : "none"));
-        }
-        return text.asString();
+    }
+
+    private String place() {
+        return file + ":" + lineNumber;
     }
 }

@@ -1,0 +1,20 @@
+package dev.kintsugi.worker.data;
+
+/// A token of an index file, in 32 bits: its id, and whether the loss counts it. A token that is only read, such as one of a prompt, has the
+/// highest bit set; plain text's words are its ids.
+final class TokenWord {
+    static final int READ_ONLY = 1 << 31;
+    static final int ID_MAX = (1 << 30) - 1;
+
+    private TokenWord() {
+    }
+
+    static int id(int word) {
+        return word & ID_MAX;
+    }
+
+    /// Whether the loss counts the token, where there is one before it to predict it.
+    static boolean counts(int word) {
+        return word >= 0;
+    }
+}
