@@ -171,7 +171,7 @@ final class TrainingLoop {
                     + " --on_divergence skip");
         }
         if (++skippedInARow > settings.spec().getDivergenceBudget()) {
-            throw new CallerException("%s; that were more than --divergence_budget=%d in a row: lower --learning_rate or --max_grad_norm and resume with"
+            throw new CallerException("%s; more than --divergence_budget=%d such steps in a row: lower --learning_rate or --max_grad_norm and resume with"
                     .formatted(what, settings.spec().getDivergenceBudget()) + " --resume_from_checkpoint True");
         }
         if (metrics != null) { link.note(what); }
