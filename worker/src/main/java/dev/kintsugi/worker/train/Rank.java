@@ -146,9 +146,9 @@ final class Rank implements CoordinatorLink.Pulse {
 
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, Path index)
             throws IOException, InterruptedException {
-        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), settings.dtype(),
+        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.state(), settings.batch(), settings.length(), settings.dtype(),
                 settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
-        try (TokenBlocks data = PackedDataset.open(index); RankTensors tensors = new RankTensors(plan, arguments.rank())) {
+        try (TokenBlocks data = PackedDataset.open(index); RankTensors tensors = new RankTensors(plan, arguments.rank(), settings.state())) {
             doing = "loading weights";
             CheckpointReader saved = assignment.hasResume() ? CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory())) : null;
             Progress from = saved == null ? Progress.NONE : goOn(saved, settings, data);
@@ -178,7 +178,8 @@ final class Rank implements CoordinatorLink.Pulse {
                 StepArena arena = StepArena.ofBytes(memory.bytes());
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), from.steps()) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
-                CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), !settings.spec().getIgnoreDiskCheck());
+                CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), settings.state(),
+                        !settings.spec().getIgnoreDiskCheck());
                 Checkpoints saves = new Checkpoints(writer, link::send)) {
             checkpoints = saves;
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());

@@ -12,6 +12,7 @@ import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.exact.ExactSum;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.ShardPlan;
@@ -129,7 +130,7 @@ class WorldSizeEqualityTest {
         var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(),
                 Duration.ofSeconds(30)), plan.sharding(), GroupConfig.Transport.SHM);
         StepMemory memory = StepMemory.ofScratch(plan, rank, BATCH, LENGTH, dtype, checkpointing, 0, microbatches / plan.worldSize());
-        try (group; var tensors = new RankTensors(plan, rank); Arena tables = Arena.ofShared();
+        try (group; var tensors = new RankTensors(plan, rank, OptimizerState.ADAMW); Arena tables = Arena.ofShared();
                 StepArena arena = StepArena.ofBytes(memory.bytes())) {
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var gradients = new GradientShards(plan, rank, arena, memory);
