@@ -80,7 +80,8 @@ record Estimate(Workload job, PhaseRates rates, int cores) {
     }
 
     private MemoryEstimator.Estimate memory() {
-        return MemoryEstimator.estimate(job.plan(), 0, OptimizerState.ADAMW, job.batch(), job.length(), job.dtype(), job.checkpointing(), false, 1, job.rounds());
+        return MemoryEstimator.estimate(job.plan(), 0, OptimizerState.ADAMW, job.batch(), job.length(), job.dtype(), job.checkpointing(), false, 1,
+                job.rounds());
     }
 
     private long parameters() {

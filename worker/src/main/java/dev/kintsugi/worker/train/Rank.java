@@ -146,8 +146,8 @@ final class Rank implements CoordinatorLink.Pulse {
 
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, Path index)
             throws IOException, InterruptedException {
-        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.state(), settings.batch(), settings.length(), settings.dtype(),
-                settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
+        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.state(), settings.batch(), settings.length(),
+                settings.dtype(), settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
         try (TokenBlocks data = PackedDataset.open(index); RankTensors tensors = new RankTensors(plan, arguments.rank(), settings.state())) {
             doing = "loading weights";
             CheckpointReader saved = assignment.hasResume() ? CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory())) : null;

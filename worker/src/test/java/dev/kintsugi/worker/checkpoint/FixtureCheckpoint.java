@@ -43,7 +43,8 @@ final class FixtureCheckpoint {
     private static List<ShardFile> save(HuggingFaceWeights weights, ShardPlan plan, int rank, Path outputDir, long step)
             throws Exception {
         var vote = new AtomicReference<CheckpointVote>();
-        try (Arena arena = Arena.ofShared(); var writer = new CheckpointWriter(StoragePath.of(outputDir.resolve("checkpoints")), plan, rank, OptimizerState.ADAMW, true)) {
+        try (Arena arena = Arena.ofShared();
+                var writer = new CheckpointWriter(StoragePath.of(outputDir.resolve("checkpoints")), plan, rank, OptimizerState.ADAMW, true)) {
             List<MemorySegment> shards = plan.units().stream().map(u -> shard(weights, u, rank, arena)).toList();
             List<MemorySegment> zeros = shards.stream().map(s -> arena.allocate(s.byteSize())).toList();
             writer.save(new ShardBuffers(plan, rank, OptimizerState.ADAMW, shards, List.of(shards, zeros)), SavedModel.training(step), vote::set);

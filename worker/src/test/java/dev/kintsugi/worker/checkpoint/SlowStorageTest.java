@@ -144,7 +144,8 @@ class SlowStorageTest {
         assertThat(vote().getFailure()).isEqualTo("%s/step-00000007: 1.9 MB are to be written and 1.5 MB are free; free space or permit writing there",
                 checkpoints());
         assertThat(files()).isEmpty();
-        try (var bold = new CheckpointWriter(storage, checkpoints(), plan, 0, OptimizerState.ADAMW, false, SnapshotPool.of(plan, 0, OptimizerState.ADAMW), () -> hostSpareBytes)) {
+        try (var bold = new CheckpointWriter(storage, checkpoints(), plan, 0, OptimizerState.ADAMW, false,
+                SnapshotPool.of(plan, 0, OptimizerState.ADAMW), () -> hostSpareBytes)) {
             bold.save(state, SavedModel.training(8), votes::add);
             assertThat(vote().getFailure()).isEmpty();
         }
