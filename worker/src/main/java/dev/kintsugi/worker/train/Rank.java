@@ -41,8 +41,8 @@ import dev.kintsugi.worker.kernel.KernelFactory;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.model.Decoder;
-import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
+import dev.kintsugi.worker.optim.Optimizers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
@@ -187,7 +187,7 @@ final class Rank implements CoordinatorLink.Pulse {
             var gradients = new GradientShards(plan, arguments.rank(), arena, memory);
             var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
                     settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);
-            loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
+            loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter, Optimizers.open(settings.optimizer(), kernels, plan, arguments.rank(), group::exchange),
                     new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics,
                     accounting, clock, from);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim();
