@@ -17,6 +17,7 @@ import dev.kintsugi.proto.v1.StopAttempt;
 import dev.kintsugi.proto.v1.StopRank;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.storage.StoragePath;
 import java.nio.file.Path;
@@ -92,7 +93,7 @@ public final class Gang {
     }
 
     private static MemoryEstimate estimate(JobSpec spec, AttemptStart start, int rank) {
-        var estimate = MemoryEstimator.estimate(start.model().plan(), rank, spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(),
+        var estimate = MemoryEstimator.estimate(start.model().plan(), rank, OptimizerState.ADAMW, spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(),
                 spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
                 !spec.getSaveStrategy().equals("no"), spec.getThreads(), spec.getMicrobatchesPerStep() / spec.getWorldSize());
         if (!spec.getEvalStrategy().isEmpty() && !spec.getEvalStrategy().equals("no")) {

@@ -2,6 +2,7 @@ package dev.kintsugi.coordinator.job;
 
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.sharding.architecture.ModelSpec;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 
 /// What a job's checkpoints will take on storage. Pure.
 ///
@@ -9,11 +10,8 @@ import dev.kintsugi.sharding.architecture.ModelSpec;
 /// @param checkpoints to be written that will exist at once, the one that is being written included
 /// @param why how that number came about, for people
 record DiskNeed(long checkpointBytes, long checkpoints, String why) {
-    // Weights and both moments, in f32.
-    private static final int BYTES_PER_PARAMETER = 12;
     // In the header of each rank's files each tensor has its name, shape and offsets, twice.
     private static final int HEADER_BYTES_PER_TENSOR = 400;
-    private static final int TENSORS_PER_PARAMETER = 3;
     // A CRC-32C in hex for each MiB.
     private static final int DIGEST_BYTES_PER_MIB = 10;
 
@@ -21,12 +19,12 @@ record DiskNeed(long checkpointBytes, long checkpoints, String why) {
     /// @param fromStep the step that the job goes on from
     /// @param existing committed checkpoints that are there already, which later ones will replace where there is a limit
     static DiskNeed of(JobSpec spec, ModelSpec model, long fromStep, int existing) {
-        return of(spec, bytes(model, spec.getWorldSize()), fromStep, existing);
+        return of(spec, bytes(model, OptimizerState.ADAMW, spec.getWorldSize()), fromStep, existing);
     }
 
-    private static long bytes(ModelSpec model, int worldSize) {
-        long state = Math.multiplyExact(BYTES_PER_PARAMETER, model.numel());
-        long headers = (long) worldSize * model.parameters().size() * TENSORS_PER_PARAMETER * HEADER_BYTES_PER_TENSOR;
+    private static long bytes(ModelSpec model, OptimizerState optimizer, int worldSize) {
+        long state = Math.multiplyExact(Float.BYTES, model.numel()) + optimizer.bytes(model);
+        long headers = (long) worldSize * model.parameters().size() * (1 + optimizer.slots().size()) * HEADER_BYTES_PER_TENSOR;
         return state + headers + (state >> 20) * DIGEST_BYTES_PER_MIB;
     }
 

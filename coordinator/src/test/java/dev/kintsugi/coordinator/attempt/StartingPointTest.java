@@ -14,6 +14,7 @@ import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifests;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.storage.StoragePath;
@@ -114,7 +115,7 @@ class StartingPointTest {
     private static String manifest(long step) {
         List<ShardFile> files = List.of(file(CheckpointLayout.modelFile(0)), file(CheckpointLayout.optimizerFile(0)));
         var state = TrainingState.newBuilder().setStep(step).setSamplesSeen(step).setMicrobatchesPerStep(1).setDatasetDigest("d").build();
-        return Manifests.toJson(Manifests.of("test", "2026-11-22T14:00:00Z", PLAN, CONFIG, "{}", state, files));
+        return Manifests.toJson(Manifests.of("test", "2026-11-22T14:00:00Z", PLAN, OptimizerState.ADAMW, CONFIG, "{}", state, files));
     }
 
     private static ShardFile file(String path) {

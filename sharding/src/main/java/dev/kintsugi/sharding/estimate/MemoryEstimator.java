@@ -2,6 +2,7 @@ package dev.kintsugi.sharding.estimate;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.sharding.program.BufferPlan;
@@ -12,8 +13,8 @@ import java.util.List;
 ///
 /// ```
 /// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    R rotated elements of a head
-/// master weights 4P   moments 8P
-/// checkpoint snapshot SnapshotPool: what a save copies of weights and moments while training goes on; taken for the time of a save, and only
+/// master weights 4P   optimizer OptimizerState: AdamW's moments are 8P
+/// checkpoint snapshot SnapshotPool: what a save copies of both while training goes on; taken for the time of a save, and only
 /// where shards are written, on the first replica
 /// unsharded slots, BufferPlan: one of the size of embedding and head and two of a block (or all blocks, if they stay until backward), in the
 /// compute dtype, but none for units that are used in place; of f32 gradients one of the larger size and one of a block (two if the embedding is tied)
@@ -50,20 +51,21 @@ public final class MemoryEstimator {
         return new Estimate(training.rank(), items);
     }
 
+    /// @param optimizer what it keeps
     /// @param B samples of a micro-batch
     /// @param T tokens of a sample
     /// @param dtype of gathered weights and of values
     /// @param saves whether checkpoints are written
     /// @param threads that compute
     /// @param rounds micro-batches of a rank in a step
-    public static Estimate estimate(ShardPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
-            boolean saves, int threads, int rounds) {
+    public static Estimate estimate(ShardPlan plan, int rank, OptimizerState optimizer, long B, long T, DType dtype,
+            ActivationCheckpointing checkpointing, boolean saves, int threads, int rounds) {
         ModelConfig config = plan.model().config();
         StepMemory step = StepMemory.of(plan, rank, B, T, dtype, checkpointing, threads, rounds);
         BufferPlan buffers = BufferPlan.of(plan, dtype);
         long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
-        long snapshotBytes = saves && plan.sharding().isFirstReplica(rank) ? SnapshotPool.of(plan.shardNumel(rank)).bytes() : 0;
-        return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("AdamW moments", 2 * shardBytes),
+        long snapshotBytes = saves && plan.sharding().isFirstReplica(rank) ? SnapshotPool.of(plan, rank, optimizer).bytes() : 0;
+        return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("optimizer state", optimizer.bytes(plan, rank)),
                 new Item(GRADIENTS, step.bytes() - step.activationBytes()),
                 new Item("unsharded units", buffers.totalGatherNumel() * dtype.bytes()),
                 new Item("unsharded gradients", buffers.totalGradientNumel() * DType.F32.bytes()),

@@ -1,8 +1,11 @@
 package dev.kintsugi.sharding.estimate;
 
+import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.plan.ShardPlan;
+
 /// The memory that saving one rank's state takes at most: slots for those pieces of it that have been copied and are not on storage yet.
 ///
-/// The state is two files, weights and moments, and each is cut into pieces. At first the pool holds 256 MiB or a quarter of the state, whichever is
+/// The state is two files, weights and the optimizer's, and each is cut into pieces. At first the pool holds 256 MiB or a quarter of the state, whichever is
 /// more, and one piece besides: the one that the taking thread may be copying while the training thread copies it, too.
 ///
 /// @param pieces of both files together
@@ -19,19 +22,16 @@ public record SnapshotPool(long pieces, long pieceBytes, long slots) {
     }
 
     /// What a rank begins with.
-    ///
-    /// @param shardNumel elements of its shards
-    public static SnapshotPool of(long shardNumel) {
-        long moments = 2 * Float.BYTES * shardNumel;
-        if (moments == 0) { return new SnapshotPool(0, 0, 0); }
-        long pieceBytes = Math.min(PIECE_BYTES_MAX, moments);
-        long pieces = pieces(shardNumel, pieceBytes);
-        return new SnapshotPool(pieces, pieceBytes, 1 + Math.min(pieces, Math.max(FIRST_BYTES_MIN / pieceBytes, Math.ceilDiv(pieces, 4))));
+    public static SnapshotPool of(ShardPlan plan, int rank, OptimizerState optimizer) {
+        return of(Float.BYTES * plan.shardNumel(rank), optimizer.savedBytes(plan, rank));
     }
 
-    /// Pieces that the two files of `shardNumel` elements are cut into.
-    public static long pieces(long shardNumel, long pieceBytes) {
-        return Math.ceilDiv(Float.BYTES * shardNumel, pieceBytes) + Math.ceilDiv(2 * Float.BYTES * shardNumel, pieceBytes);
+    private static SnapshotPool of(long modelBytes, long optimizerBytes) {
+        long larger = Math.max(modelBytes, optimizerBytes);
+        if (larger == 0) { return new SnapshotPool(0, 0, 0); }
+        long pieceBytes = Math.min(PIECE_BYTES_MAX, larger);
+        long pieces = Math.ceilDiv(modelBytes, pieceBytes) + Math.ceilDiv(optimizerBytes, pieceBytes);
+        return new SnapshotPool(pieces, pieceBytes, 1 + Math.min(pieces, Math.max(FIRST_BYTES_MIN / pieceBytes, Math.ceilDiv(pieces, 4))));
     }
 
     /// Twice as much, and no more than the whole state.

@@ -1,7 +1,9 @@
 package dev.kintsugi.sharding.manifest;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import tools.jackson.databind.JsonNode;
 
 /// A JSON value that knows its path, so that a wrong one can be named.
@@ -33,6 +35,12 @@ record Field(String path, JsonNode node) {
     String text() {
         if (!node.isString()) { throw wrong("a string"); }
         return node.stringValue();
+    }
+
+    /// The one of that name, in upper or lower case.
+    <E extends Enum<E>> E oneOf(E[] values) {
+        return Arrays.stream(values).filter(v -> v.name().equalsIgnoreCase(text())).findFirst()
+                .orElseThrow(() -> wrong("one of " + Arrays.toString(values).toLowerCase(Locale.ROOT)));
     }
 
     long integer() {

@@ -2,6 +2,7 @@ package dev.kintsugi.sharding.manifest;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -11,13 +12,13 @@ import java.util.Map;
 /// A committed checkpoint: what was trained, how it was cut, and which files hold it. JSON by [Manifests].
 ///
 /// @param worldSize ranks that saved, which are those of one replica; each has one model file and one optimizer file
+/// @param optimizer what the optimizer files hold
 /// @param units in the order of the forward pass
 /// @param files in the order of their paths, whatever order they are given in
 /// @param jobConfigJson the effective job, a JSON object, compact
 /// @param modelConfigJson the Hugging Face config.json the plan was computed from, compact
-public record Manifest(Origin origin, TrainingPosition training, int worldSize, List<SavedUnit> units,
-        List<SavedFile> files,
-        String jobConfigJson, String modelConfigJson) {
+public record Manifest(Origin origin, TrainingPosition training, int worldSize, OptimizerState optimizer, List<SavedUnit> units,
+        List<SavedFile> files, String jobConfigJson, String modelConfigJson) {
     /// Of the manifest's layout. Readers refuse every other: 1 had the SHA-256 of whole files instead of digests of their chunks.
     public static final int FORMAT_VERSION = 2;
 
@@ -27,6 +28,7 @@ public record Manifest(Origin origin, TrainingPosition training, int worldSize, 
     public Manifest {
         requireNonNull(origin, "origin is null");
         requireNonNull(training, "training is null");
+        requireNonNull(optimizer, "optimizer is null");
         units = List.copyOf(units);
         files = files.stream().sorted(BY_PATH).toList();
         jobConfigJson = Manifests.compact(jobConfigJson, "job");

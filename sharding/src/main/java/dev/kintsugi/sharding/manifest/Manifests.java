@@ -2,12 +2,18 @@ package dev.kintsugi.sharding.manifest;
 
 import dev.kintsugi.proto.v1.ShardFile;
 import dev.kintsugi.proto.v1.TrainingState;
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.optimizer.StateExtent;
+import dev.kintsugi.sharding.optimizer.StateOf;
+import dev.kintsugi.sharding.optimizer.StateSlot;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
 import tools.jackson.core.JacksonException;
@@ -19,6 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// Builds manifests, writes them as JSON and reads them back. Pure; fields that a later minor version adds are ignored.
 public final class Manifests {
+    private static final String OPTIMIZER = "optimizer";         // absent in early checkpoints, which are AdamW's
     private static final String SKIPPED = "skipped_steps";       // absent where there are none
     private static final String BEST = "best_evaluation";        // absent before the first one
     private static final JsonMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -32,11 +39,11 @@ public final class Manifests {
     /// @param savedAt now, as `java.time.Instant` writes it
     /// @param files of all the ranks' votes; their order does not matter
     /// @throws IllegalArgumentException if a rank's file is missing or anything else does not hold together
-    public static Manifest of(String kintsugiVersion, String savedAt, ShardPlan plan, String modelConfigJson, String jobConfigJson,
-            TrainingState training, Collection<ShardFile> files) {
+    public static Manifest of(String kintsugiVersion, String savedAt, ShardPlan plan, OptimizerState optimizer, String modelConfigJson,
+            String jobConfigJson, TrainingState training, Collection<ShardFile> files) {
         List<SavedFile> saved = files.stream().map(f -> new SavedFile(f.getPath(), f.getBytes(), f.getSha256())).toList();
         var origin = new Origin(kintsugiVersion, savedAt, plan.sharding().strategy(), plan.worldSize());
-        return new Manifest(origin, TrainingPosition.of(training), plan.shardWorldSize(),
+        return new Manifest(origin, TrainingPosition.of(training), plan.shardWorldSize(), optimizer,
                 plan.units().stream().map(Manifests::unit).toList(), saved, jobConfigJson, modelConfigJson);
     }
 
@@ -59,6 +66,7 @@ public final class Manifests {
         if (t.skippedSteps() > 0) { training.put(SKIPPED, t.skippedSteps()); }
         t.best().ifPresent(b -> training.putObject(BEST).put("step", b.step()).put("metric", b.metric()).put("stale", b.stale()));
         root.put("world_size", m.worldSize());
+        putOptimizer(root, m.optimizer());
         ArrayNode files = root.putArray("files");
         m.files().forEach(f -> files.addObject().put("path", f.path()).put("bytes", f.bytes()).put("sha256", f.sha256()));
         ArrayNode units = root.putArray("units");
@@ -74,6 +82,16 @@ public final class Manifests {
         root.set("job", JSON.readTree(m.jobConfigJson()));
         root.set("model_config", JSON.readTree(m.modelConfigJson()));
         return JSON.writeValueAsString(root) + "\n";
+    }
+
+    private static void putOptimizer(ObjectNode root, OptimizerState optimizer) {
+        ArrayNode slots = root.putObject(OPTIMIZER).put("name", optimizer.optimizer()).putArray("slots");
+        optimizer.slots().forEach(s -> slots.addObject().put("name", s.name()).put("dtype", s.dtype().name()).put("extent", label(s.extent()))
+                .put("of", label(s.of())));
+    }
+
+    private static String label(Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT);
     }
 
     /// @param source names the file in messages
@@ -112,12 +130,22 @@ public final class Manifests {
         var origin = new Origin(root.get("kintsugi_version").text(), root.get("saved_at").text(), Origin.strategy(root.get("strategy").text()),
                 root.get("ranks").int32());
         return new Manifest(origin, training, root.get("world_size").int32(),
+                root.has(OPTIMIZER) ? optimizer(root.get(OPTIMIZER)) : OptimizerState.ADAMW,
                 each(root.get("units"), Manifests::unit), each(root.get("files"), Manifests::file), root.get("job").object(),
                 root.get("model_config").object());
     }
 
     private static BestEvaluation best(Field f) {
         return new BestEvaluation(f.get("step").integer(), f.get("metric").number(), f.get("stale").int32());
+    }
+
+    private static OptimizerState optimizer(Field f) {
+        return new OptimizerState(f.get("name").text(), each(f.get("slots"), Manifests::slot));
+    }
+
+    private static StateSlot slot(Field f) {
+        return new StateSlot(f.get("name").text(), f.get("dtype").oneOf(DType.values()), f.get("extent").oneOf(StateExtent.values()),
+                f.get("of").oneOf(StateOf.values()));
     }
 
     private static SavedUnit unit(Field f) {

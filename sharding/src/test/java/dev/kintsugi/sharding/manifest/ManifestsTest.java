@@ -5,6 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kintsugi.proto.v1.ShardFile;
 import dev.kintsugi.proto.v1.TrainingState;
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.optimizer.StateExtent;
+import dev.kintsugi.sharding.optimizer.StateOf;
+import dev.kintsugi.sharding.optimizer.StateSlot;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import java.util.ArrayList;
@@ -35,7 +40,7 @@ class ManifestsTest {
         ShardPlan plan = plan(3);
         List<ShardFile> files = files(3);
         files.remove(5);
-        assertThatThrownBy(() -> Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, CONFIG, "{}", TRAINING, files))
+        assertThatThrownBy(() -> Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, OptimizerState.ADAMW, CONFIG, "{}", TRAINING, files))
                 .hasMessage("file 'optimizer/shard-00003-model-00001-of-00001.safetensors' of rank 2 is not listed");
     }
 
@@ -88,8 +93,26 @@ class ManifestsTest {
         assertThat(CheckpointLayout.shardNumber("model.safetensors")).isEmpty();
     }
 
+    @Test
+    void shouldTakeAdamWWhereNoOptimizerIsNamed() {
+        Manifest m = manifest(2);
+        String early = Manifests.toJson(m).replace("\"optimizer\" : {", "\"unknown\" : {");
+        assertThat(Manifests.parse(early, "m")).isEqualTo(m);
+    }
+
+    @Test
+    void shouldKeepWhatTheOptimizerHas() {
+        var state = new OptimizerState("odd", List.of(new StateSlot("a", DType.U8, StateExtent.ELEMENT, StateOf.MATRICES),
+                new StateSlot("a", DType.F32, StateExtent.ROW_BLOCK, StateOf.VECTORS)));
+        Manifest m = Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan(1), state, CONFIG, "{}", TRAINING, files(1));
+        String json = Manifests.toJson(m);
+        assertThat(Manifests.parse(json, "m").optimizer()).isEqualTo(state);
+        assertThatThrownBy(() -> Manifests.parse(json.replace("row_block", "diagonal"), "m"))
+                .hasMessage("m: field optimizer.slots[1].extent=\"diagonal\" is not one of [element, row, column, row_block]; use another checkpoint");
+    }
+
     private static Manifest manifest(int worldSize) {
-        return Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan(worldSize), CONFIG, "{\"seed\": \"42\"}", TRAINING, files(worldSize));
+        return Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan(worldSize), OptimizerState.ADAMW, CONFIG, "{\"seed\": \"42\"}", TRAINING, files(worldSize));
     }
 
     private static ShardPlan plan(int worldSize) {

@@ -9,6 +9,7 @@ import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifest;
 import dev.kintsugi.sharding.manifest.Manifests;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
@@ -77,7 +78,7 @@ class ManyRanksTest {
             files.add(file(CheckpointLayout.modelFile(rank), 4 * plan.shardNumel(rank) + 1000));
             files.add(file(CheckpointLayout.optimizerFile(rank), 8 * plan.shardNumel(rank) + 1000));
         }
-        return Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, LLAMA_7B, "{}", TrainingState.getDefaultInstance(), files);
+        return Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, OptimizerState.ADAMW, LLAMA_7B, "{}", TrainingState.getDefaultInstance(), files);
     }
 
     private static ShardFile file(String path, long bytes) {

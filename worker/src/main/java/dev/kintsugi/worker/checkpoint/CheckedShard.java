@@ -5,6 +5,7 @@ import dev.kintsugi.sharding.manifest.ChunkDigests;
 import dev.kintsugi.sharding.manifest.Manifest;
 import dev.kintsugi.sharding.manifest.SavedFile;
 import dev.kintsugi.sharding.manifest.SavedParameter;
+import dev.kintsugi.sharding.optimizer.StateTensor;
 import dev.kintsugi.storage.Storage;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.storage.StorageReason;
@@ -23,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.LongConsumer;
 
@@ -50,20 +52,20 @@ public final class CheckedShard implements AutoCloseable {
     /// @param buffer borrowed until [#close]
     /// @throws CorruptShardException naming rank, step and file, what was expected and found, and what to do
     public static CheckedShard model(CheckpointDirectory checkpoint, int rank, ChunkBuffer buffer) {
-        return open(checkpoint, rank, buffer, CheckpointLayout.modelFile(rank), List.of(""), "");
+        return open(checkpoint, rank, buffer, CheckpointLayout.modelFile(rank), List.of(new TensorKind.Weight()));
     }
 
     /// @throws CorruptShardException as [#model]
     public static CheckedShard optimizer(CheckpointDirectory checkpoint, int rank, ChunkBuffer buffer) {
-        return open(checkpoint, rank, buffer, CheckpointLayout.optimizerFile(rank), List.of(".exp_avg", ".exp_avg_sq"), "state.");
+        List<TensorKind> kinds = TensorKind.of(checkpoint.manifest());
+        return open(checkpoint, rank, buffer, CheckpointLayout.optimizerFile(rank), kinds.subList(1, kinds.size()));
     }
 
-    private static CheckedShard open(CheckpointDirectory checkpoint, int rank, ChunkBuffer buffer, String path, List<String> suffixes,
-            String prefix) {
+    private static CheckedShard open(CheckpointDirectory checkpoint, int rank, ChunkBuffer buffer, String path, List<TensorKind> kinds) {
         var shard = new CheckedShard(checkpoint, rank, path, buffer);
         try {
             shard.open();
-            shard.checkTensors(suffixes, prefix);
+            shard.checkTensors(kinds);
             return shard;
         } catch (IOException e) {
             shard.close();
@@ -121,29 +123,38 @@ public final class CheckedShard implements AutoCloseable {
         }
     }
 
-    private void checkTensors(List<String> suffixes, String prefix) {
+    private void checkTensors(List<TensorKind> kinds) {
         Map<String, TensorEntry> found = header.tensors();
         int expected = 0;
         for (SavedParameter p : checkpoint.manifest().parameters()) {
-            if (p.rows(rank) == 0) { continue; }
-            for (String suffix : suffixes) {
-                checkTensor(prefix + p.name() + suffix, p, found);
+            for (TensorKind kind : kinds) {
+                Optional<StateTensor> tensor = kind.tensor(p);
+                if (tensor.isEmpty()) { continue; }
+                long rows = savedRows(tensor.get(), p);
+                if (rows == 0) { continue; }
+                checkTensor(kind.tensorName(p), tensor.get(), rows, found);
                 expected++;
             }
         }
         if (found.size() != expected) { throw corrupt("has other tensors", expected + " tensors", found.size() + " tensors"); }
     }
 
-    private void checkTensor(String name, SavedParameter p, Map<String, TensorEntry> found) {
-        var shape = new ArrayList<>(p.shape());
-        shape.set(0, p.rows(rank));
+    private long savedRows(StateTensor tensor, SavedParameter p) {
+        if (tensor.isCut()) { return p.rows(rank); }
+        return rank == 0 ? tensor.rows() : 0;
+    }
+
+    private void checkTensor(String name, StateTensor whole, long rows, Map<String, TensorEntry> found) {
+        var shape = new ArrayList<>(whole.shape());
+        shape.set(0, rows);
+        ElementType type = ElementType.of(whole.dtype());
         TensorEntry t = found.get(name);
-        if (t == null || t.type() != ElementType.F32 || !t.shape().equals(shape)) {
-            throw corrupt("does not fit the manifest at tensor " + name, "F32 " + shape, t == null ? "none" : t.type() + " " + t.shape());
+        if (t == null || t.type() != type || !t.shape().equals(shape)) {
+            throw corrupt("does not fit the manifest at tensor " + name, type + " " + shape, t == null ? "none" : t.type() + " " + t.shape());
         }
     }
 
-    /// Copies rows of a tensor (f32) to `into`, off-heap, at `offsetBytes`.
+    /// Copies rows of a tensor to `into`, off-heap, at `offsetBytes`.
     ///
     /// @throws CorruptShardException if they are not what was saved; the content of `into` is undefined then
     public void read(String tensor, long firstRow, long rows, MemorySegment into, long offsetBytes) {

@@ -2,6 +2,10 @@ package dev.kintsugi.worker.checkpoint;
 
 import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.sharding.manifest.Manifest;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.optimizer.StateExtent;
+import dev.kintsugi.sharding.optimizer.StateShard;
+import dev.kintsugi.sharding.optimizer.StateSlot;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.UnitPlan;
@@ -12,6 +16,8 @@ import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,9 +47,9 @@ public final class CheckpointReader {
         return manifest().training().toProto();
     }
 
-    /// Fills all three kinds of buffers. After an exception their content is undefined.
+    /// Fills weights and slots. After an exception their content is undefined.
     ///
-    /// @throws CallerException if the checkpoint is of another model
+    /// @throws CallerException if the checkpoint is of another model, or of another optimizer
     /// @throws CorruptShardException if a file is missing, or altered in what was read
     public void restore(ShardBuffers into) {
         ReshardPlan reshard;
@@ -53,35 +59,66 @@ public final class CheckpointReader {
             throw new CallerException("%s: %s; resume with the model that it was saved from"
                     .formatted(checkpoint.path(), e.getMessage()), e);
         }
+        requireSameOptimizer(into.optimizer());
         long startNs = System.nanoTime();
         try (var buffer = new ChunkBuffer(checkpoint.path())) {
-            for (int savedRank : reshard.savedRanks(into.rank())) { restore(reshard, savedRank, into, buffer); }
+            for (int savedRank : savedRanks(reshard, into)) { restore(reshard, savedRank, into, buffer); }
         }
-        log.info("read {}: {}", checkpoint.path(), Gigabytes.since(startNs, 3 * Float.BYTES * into.plan().shardNumel(into.rank())));
+        log.info("read {}: {}", checkpoint.path(), Gigabytes.since(startNs, Float.BYTES * into.plan().shardNumel(into.rank())
+                + into.optimizer().bytes(into.plan(), into.rank())));
+    }
+
+    private void requireSameOptimizer(OptimizerState wanted) {
+        OptimizerState saved = manifest().optimizer();
+        if (saved.equals(wanted)) { return; }
+        throw new CallerException("%s has the state of %s and the job asks for %s; resume with the --optim and --optim_args that it was saved with"
+                .formatted(checkpoint.path(), saved.describe(), wanted.describe()));
+    }
+
+    /// The first rank has what is not cut.
+    private static Set<Integer> savedRanks(ReshardPlan reshard, ShardBuffers into) {
+        var ranks = new TreeSet<>(reshard.savedRanks(into.rank()));
+        if (into.optimizer().slots().stream().anyMatch(s -> s.extent() == StateExtent.COLUMN)) { ranks.add(0); }
+        return ranks;
     }
 
     private void restore(ReshardPlan reshard, int savedRank, ShardBuffers into, ChunkBuffer buffer) {
         try (CheckedShard model = CheckedShard.model(checkpoint, savedRank, buffer)) {
-            restore(reshard, savedRank, into, model, into.parameters(), "", "");
+            for (UnitPlan unit : into.plan().units()) { restoreWeights(reshard, savedRank, into, unit, model); }
         }
         try (CheckedShard optimizer = CheckedShard.optimizer(checkpoint, savedRank, buffer)) {
-            restore(reshard, savedRank, into, optimizer, into.expAvg(), "state.", ".exp_avg");
-            restore(reshard, savedRank, into, optimizer, into.expAvgSq(), "state.", ".exp_avg_sq");
+            for (int slot = 0; slot < into.slots().size(); slot++) {
+                for (UnitPlan unit : into.plan().units()) { restoreSlot(reshard, savedRank, into, slot, unit, optimizer); }
+            }
         }
     }
 
-    private static void restore(ReshardPlan reshard, int savedRank, ShardBuffers into, CheckedShard from, List<MemorySegment> buffers,
-            String prefix, String suffix) {
-        for (UnitPlan unit : into.plan().units()) {
-            List<RowShard> rowShards = unit.rowShards(into.rank());
-            for (int i = 0; i < rowShards.size(); i++) {
-                ParameterPlan p = unit.parameters().get(i);
-                for (RowPiece piece : reshard.pieces(p, into.rank())) {
-                    if (piece.savedRank() != savedRank) { continue; }
-                    long offset = rowShards.get(i).shardOffset() + piece.row() * rowShards.get(i).rowNumel();
-                    from.read(prefix + p.spec().name() + suffix, piece.savedRow(), piece.rows(), buffers.get(unit.index()), offset * Float.BYTES);
-                }
+    private static void restoreWeights(ReshardPlan reshard, int savedRank, ShardBuffers into, UnitPlan unit, CheckedShard from) {
+        List<RowShard> rowShards = unit.rowShards(into.rank());
+        for (int i = 0; i < rowShards.size(); i++) {
+            ParameterPlan p = unit.parameters().get(i);
+            RowShard rows = rowShards.get(i);
+            read(reshard.pieces(p, into.rank()), savedRank, from, p.spec().name(), into.parameters().get(unit.index()), rows.shardOffset() * Float.BYTES,
+                    rows.rowNumel() * Float.BYTES);
+        }
+    }
+
+    private static void restoreSlot(ReshardPlan reshard, int savedRank, ShardBuffers into, int slotIndex, UnitPlan unit, CheckedShard from) {
+        StateSlot slot = into.optimizer().slots().get(slotIndex);
+        for (StateShard s : StateShard.of(slot, unit, into.rank())) {
+            ParameterPlan p = unit.parameters().get(s.parameter());
+            MemorySegment buffer = into.slots().get(slotIndex).get(unit.index());
+            if (s.tensor().isCut()) {
+                read(reshard.pieces(p, into.rank()), savedRank, from, slot.tensorName(p.spec().name()), buffer, s.offsetBytes(), s.tensor().rowBytes());
+            } else if (savedRank == 0) {        // who saved all of it
+                from.read(slot.tensorName(p.spec().name()), 0, s.rows(), buffer, s.offsetBytes());
             }
+        }
+    }
+
+    private static void read(List<RowPiece> pieces, int savedRank, CheckedShard from, String tensor, MemorySegment into, long offsetBytes, long rowBytes) {
+        for (RowPiece piece : pieces) {
+            if (piece.savedRank() == savedRank) { from.read(tensor, piece.savedRow(), piece.rows(), into, offsetBytes + piece.row() * rowBytes); }
         }
     }
 }

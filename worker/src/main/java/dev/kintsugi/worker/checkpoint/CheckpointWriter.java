@@ -4,6 +4,7 @@ import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.sharding.estimate.SnapshotPool;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.storage.Storage;
 import dev.kintsugi.storage.StoragePath;
@@ -26,6 +27,7 @@ public final class CheckpointWriter implements AutoCloseable {
     private final StoragePath checkpointDir;
     private final ShardPlan plan;
     private final int rank;
+    private final OptimizerState optimizer;
     private final boolean checkSpace;
     private final LongSupplier spareBytes;
     private final StatePieces pieces;
@@ -36,22 +38,24 @@ public final class CheckpointWriter implements AutoCloseable {
 
     /// @param checkpointDir where `step-...` directories go
     /// @param checkSpace whether a save is given up when free space is too little for it
-    public CheckpointWriter(StoragePath checkpointDir, ShardPlan plan, int rank, boolean checkSpace) {
-        this(Storages.of(checkpointDir), checkpointDir, plan, rank, checkSpace, SnapshotPool.of(plan.shardNumel(rank)), HostMemory::spareBytes);
+    public CheckpointWriter(StoragePath checkpointDir, ShardPlan plan, int rank, OptimizerState optimizer, boolean checkSpace) {
+        this(Storages.of(checkpointDir), checkpointDir, plan, rank, optimizer, checkSpace, SnapshotPool.of(plan, rank, optimizer), HostMemory::spareBytes);
     }
 
     /// @param pool what the first save may take
     /// @param spareBytes what the host can give
-    CheckpointWriter(Storage storage, StoragePath checkpointDir, ShardPlan plan, int rank, boolean checkSpace, SnapshotPool pool, LongSupplier spareBytes) {
+    CheckpointWriter(Storage storage, StoragePath checkpointDir, ShardPlan plan, int rank, OptimizerState optimizer, boolean checkSpace,
+            SnapshotPool pool, LongSupplier spareBytes) {
         this.storage = storage;
         this.checkpointDir = checkpointDir;
         this.plan = plan;
         this.rank = rank;
+        this.optimizer = optimizer;
         this.checkSpace = checkSpace;
         this.pool = pool;
         this.spareBytes = spareBytes;
         this.background = Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("checkpoint-after-" + rank).factory());
-        this.pieces = StatePieces.of(plan, rank, Math.max(1, pool.pieceBytes()));
+        this.pieces = StatePieces.of(plan, rank, optimizer, Math.max(1, pool.pieceBytes()));
     }
 
     /// The most that a save's pool has held so far; nothing on a rank that does not write. From any thread.
@@ -70,9 +74,9 @@ public final class CheckpointWriter implements AutoCloseable {
     /// @param onVote called at most once, from any thread, when the files are on storage or could not be put there
     /// @return false, and nothing else happens, while the save before is still being written
     public boolean save(ShardBuffers state, TrainingState training, Consumer<CheckpointVote> onVote) {
-        if (!state.plan().sharding().equals(plan.sharding()) || state.rank() != rank) {
-            throw new IllegalArgumentException("shard buffers of rank %d of %d; this writer is for rank %d of %d".formatted(state.rank(),
-                    state.plan().worldSize(), rank, plan.worldSize()));
+        if (!state.plan().sharding().equals(plan.sharding()) || state.rank() != rank || !state.optimizer().equals(optimizer)) {
+            throw new IllegalArgumentException("shard buffers of rank %d of %d with %s; this writer is for rank %d of %d with %s".formatted(state.rank(),
+                    state.plan().worldSize(), state.optimizer().optimizer(), rank, plan.worldSize(), optimizer.optimizer()));
         }
         if (!writes()) {
             onVote.accept(CheckpointVote.newBuilder().setStep(training.getStep()).setState(training).build());
@@ -81,13 +85,13 @@ public final class CheckpointWriter implements AutoCloseable {
         if (!isIdle()) { return false; }
         if (last != null && last.poolExhausted()) { pool = pool.doubled(); }
         allocatedBytes = allocatedBytes();
-        var files = new ShardFileWriter(storage, dir(training.getStep()), plan, rank, checkSpace);
+        var files = new ShardFileWriter(storage, dir(training.getStep()), plan, rank, optimizer, checkSpace);
         last = new ShardSave(training, files, pieces, state, pool, spareBytes, onVote);
         last.start();
         return true;
     }
 
-    /// A unit's weights and moments are about to change.
+    /// A unit's weights and slots are about to change.
     public void beforeUpdate(int unit) {
         if (!isIdle()) { last.beforeUpdate(unit); }
     }

@@ -3,6 +3,7 @@ package dev.kintsugi.worker.checkpoint;
 import dev.kintsugi.proto.v1.ShardFile;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.ChunkDigests;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.storage.Storage;
 import dev.kintsugi.storage.StoragePath;
@@ -22,15 +23,16 @@ import java.util.function.LongConsumer;
 /// One rank's two files of one checkpoint directory, each with its digests beside it.
 ///
 /// @param dir `.../step-00000250`; made if it is not there
+/// @param state what the optimizer's file has
 /// @param checkSpace whether to refuse when free space is too little
-record ShardFileWriter(Storage storage, StoragePath dir, ShardPlan plan, int rank, boolean checkSpace) {
+record ShardFileWriter(Storage storage, StoragePath dir, ShardPlan plan, int rank, OptimizerState state, boolean checkSpace) {
     /// Writes what the snapshot holds, as the taking thread brings it, and gives its slots back.
     ///
     /// @param onWritten bytes of tensors written so far
     /// @throws CancellationException if the snapshot was abandoned
     List<ShardFile> write(StatePieces pieces, Snapshot snapshot, LongConsumer onWritten) throws IOException, InterruptedException {
         ShardTensors model = ShardTensors.model(plan, rank);
-        ShardTensors optimizer = ShardTensors.optimizer(plan, rank);
+        ShardTensors optimizer = ShardTensors.optimizer(plan, rank, state);
         prepare();
         if (checkSpace) { checkSpace(fileBytes(model) + fileBytes(optimizer)); }
         return List.of(write(model, pieces.model(), snapshot, onWritten),

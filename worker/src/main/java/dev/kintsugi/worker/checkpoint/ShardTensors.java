@@ -1,21 +1,25 @@
 package dev.kintsugi.worker.checkpoint;
 
+import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.optimizer.StateShard;
+import dev.kintsugi.sharding.optimizer.StateSlot;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import dev.kintsugi.worker.checkpoint.safetensors.SafetensorsWriter.Planned;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.function.UnaryOperator;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /// The tensors of one rank's shard file, in the order of its shard buffers, so that a unit's buffer goes to the file as it is.
 ///
 /// A parameter of which the rank holds no rows is left out. The optimizer's tensors have the names that PyTorch gives them in a
-/// flattened optimizer state dict: `state.<parameter>.exp_avg` and `state.<parameter>.exp_avg_sq`; its step count is the manifest's.
+/// flattened optimizer state dict, such as `state.<parameter>.exp_avg`; its step count is the manifest's.
 ///
 /// @param path relative to the checkpoint directory
 /// @param tensors in body order
@@ -26,24 +30,17 @@ record ShardTensors(String path, List<Planned> tensors, Map<String, String> meta
 
     static ShardTensors model(ShardPlan plan, int rank) {
         var b = new Builder(plan, rank);
-        b.add(name -> name);
+        for (UnitPlan unit : plan.units()) { b.addWeights(unit); }
         return b.build(CheckpointLayout.modelFile(rank));
     }
 
-    /// All first moments, then all second moments.
-    static ShardTensors optimizer(ShardPlan plan, int rank) {
+    /// Slot after slot.
+    static ShardTensors optimizer(ShardPlan plan, int rank, OptimizerState state) {
         var b = new Builder(plan, rank);
-        b.add(ShardTensors::expAvg);
-        b.add(ShardTensors::expAvgSq);
+        for (StateSlot slot : state.slots()) {
+            for (UnitPlan unit : plan.units()) { b.add(slot, unit); }
+        }
         return b.build(CheckpointLayout.optimizerFile(rank));
-    }
-
-    static String expAvg(String parameter) {
-        return "state." + parameter + ".exp_avg";
-    }
-
-    static String expAvgSq(String parameter) {
-        return "state." + parameter + ".exp_avg_sq";
     }
 
     private static final class Builder {
@@ -57,22 +54,28 @@ record ShardTensors(String path, List<Planned> tensors, Map<String, String> meta
             this.rank = rank;
         }
 
-        void add(UnaryOperator<String> tensorName) {
-            for (UnitPlan unit : plan.units()) {
-                List<RowShard> rowShards = unit.rowShards(rank);
-                for (int i = 0; i < rowShards.size(); i++) {
-                    var spec = unit.parameters().get(i).spec();
-                    add(tensorName.apply(spec.name()), spec.shape(), rowShards.get(i));
-                }
+        void addWeights(UnitPlan unit) {
+            List<RowShard> rowShards = unit.rowShards(rank);
+            for (int i = 0; i < rowShards.size(); i++) {
+                ParameterSpec spec = unit.parameters().get(i).spec();
+                RowShard rows = rowShards.get(i);
+                if (rows.rows() > 0) { add(spec.name(), ElementType.F32, spec.shape(), rows.firstRow(), rows.rows()); }
             }
         }
 
-        private void add(String name, List<Long> wholeShape, RowShard rowShard) {
-            if (rowShard.rows() == 0) { return; }
+        void add(StateSlot slot, UnitPlan unit) {
+            for (StateShard s : StateShard.of(slot, unit, rank)) {
+                if (!s.isSaved()) { continue; }
+                add(slot.tensorName(unit.parameters().get(s.parameter()).spec().name()), ElementType.of(slot.dtype()), s.tensor().shape(), s.firstRow(),
+                        s.rows());
+            }
+        }
+
+        private void add(String name, ElementType type, List<Long> wholeShape, long firstRow, long rows) {
             var shape = new ArrayList<>(wholeShape);
-            shape.set(0, rowShard.rows());
-            tensors.add(new Planned(name, List.copyOf(shape)));
-            var offsets = shardingInfo.putObject(name).putArray("saved_offsets").add(rowShard.firstRow());
+            shape.set(0, rows);
+            tensors.add(new Planned(name, type, List.copyOf(shape)));
+            var offsets = shardingInfo.putObject(name).putArray("saved_offsets").add(firstRow);
             for (int d = 1; d < shape.size(); d++) { offsets.add(0); }
         }
 

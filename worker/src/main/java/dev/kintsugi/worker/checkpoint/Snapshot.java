@@ -39,7 +39,7 @@ final class Snapshot implements AutoCloseable {
         this.slots = new MemorySegment[pieces.count()];
     }
 
-    /// The training thread is about to change a unit's weights and moments.
+    /// The training thread is about to change a unit's weights and slots.
     ///
     /// @return false, once, when the snapshot is lost because the pool has no slot left
     boolean preserve(int unit) {

@@ -1,16 +1,18 @@
 package dev.kintsugi.worker.checkpoint;
 
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
-/// One rank's state cut into pieces in the order of its files: all weights, unit by unit, then all first and all second moments, as
+/// One rank's state cut into pieces in the order of its files: all weights, unit by unit, then slot after slot of the optimizer, as
 /// [ShardTensors] names them. A piece may hold parts of several units; none lies in both files.
 ///
 /// @param model pieces of the file of weights
-/// @param optimizer pieces of the file of moments
+/// @param optimizer pieces of the file of the optimizer's slots
 /// @param ofUnit for each unit the pieces that have any of it, ascending
 record StatePieces(List<Piece> model, List<Piece> optimizer, List<int[]> ofUnit) {
     /// @param index position among the pieces of both files
@@ -20,55 +22,68 @@ record StatePieces(List<Piece> model, List<Piece> optimizer, List<int[]> ofUnit)
         void copy(ShardBuffers state, MemorySegment into) {
             long at = 0;
             for (Extent e : extents) {
-                MemorySegment.copy(e.kind().of(state).get(e.unit()), e.offsetBytes(), into, at, e.bytes());
+                MemorySegment.copy(e.of(state), e.offsetBytes(), into, at, e.bytes());
                 at += e.bytes();
             }
         }
     }
 
     /// Part of one buffer.
-    record Extent(Kind kind, int unit, long offsetBytes, long bytes) {}
+    ///
+    /// @param slot of the optimizer, or [#WEIGHTS]
+    record Extent(int slot, int unit, long offsetBytes, long bytes) {
+        static final int WEIGHTS = -1;
 
-    enum Kind {
-        WEIGHTS, EXP_AVG, EXP_AVG_SQ;
-
-        List<MemorySegment> of(ShardBuffers state) {
-            return switch (this) {
-                case WEIGHTS -> state.parameters();
-                case EXP_AVG -> state.expAvg();
-                case EXP_AVG_SQ -> state.expAvgSq();
-            };
+        MemorySegment of(ShardBuffers state) {
+            return (slot == WEIGHTS ? state.parameters() : state.slots().get(slot)).get(unit);
         }
     }
 
-    static StatePieces of(ShardPlan plan, int rank, long pieceBytes) {
-        List<Piece> model = cut(plan, rank, pieceBytes, 0, Kind.WEIGHTS);
-        List<Piece> optimizer = cut(plan, rank, pieceBytes, model.size(), Kind.EXP_AVG, Kind.EXP_AVG_SQ);
-        return new StatePieces(model, optimizer, plan.units().stream().map(u -> ofUnit(u.index(), model, optimizer)).toList());
+    static StatePieces of(ShardPlan plan, int rank, OptimizerState state, long pieceBytes) {
+        var model = new Cutter(pieceBytes, 0);
+        for (UnitPlan u : plan.units()) { model.add(Extent.WEIGHTS, u.index(), u.shardNumel(rank) * Float.BYTES); }
+        List<Piece> modelPieces = model.end();
+        var optimizer = new Cutter(pieceBytes, modelPieces.size());
+        for (int slot = 0; slot < state.slots().size(); slot++) {
+            for (UnitPlan u : plan.units()) { optimizer.add(slot, u.index(), OptimizerState.savedBytes(state.slots().get(slot), u, rank)); }
+        }
+        List<Piece> optimizerPieces = optimizer.end();
+        return new StatePieces(modelPieces, optimizerPieces, plan.units().stream().map(u -> ofUnit(u.index(), modelPieces, optimizerPieces)).toList());
     }
 
-    private static List<Piece> cut(ShardPlan plan, int rank, long pieceBytes, int firstIndex, Kind... kinds) {
-        var pieces = new ArrayList<Piece>();
-        var extents = new ArrayList<Extent>();
-        long filled = 0;
-        for (Kind kind : kinds) {
-            for (int unit = 0; unit < plan.units().size(); unit++) {
-                long bytes = plan.units().get(unit).shardNumel(rank) * Float.BYTES;
-                for (long at = 0; at < bytes;) {
-                    long take = Math.min(bytes - at, pieceBytes - filled);
-                    extents.add(new Extent(kind, unit, at, take));
-                    at += take;
-                    filled += take;
-                    if (filled == pieceBytes) {
-                        pieces.add(new Piece(firstIndex + pieces.size(), filled, List.copyOf(extents)));
-                        extents.clear();
-                        filled = 0;
-                    }
-                }
+    /// Cuts one file.
+    private static final class Cutter {
+        private final long pieceBytes;
+        private final int firstIndex;
+        private final List<Piece> pieces = new ArrayList<>();
+        private final List<Extent> extents = new ArrayList<>();
+        private long filled;
+
+        Cutter(long pieceBytes, int firstIndex) {
+            this.pieceBytes = pieceBytes;
+            this.firstIndex = firstIndex;
+        }
+
+        void add(int slot, int unit, long bytes) {
+            for (long at = 0; at < bytes;) {
+                long take = Math.min(bytes - at, pieceBytes - filled);
+                extents.add(new Extent(slot, unit, at, take));
+                at += take;
+                filled += take;
+                if (filled == pieceBytes) { cut(); }
             }
         }
-        if (filled > 0) { pieces.add(new Piece(firstIndex + pieces.size(), filled, List.copyOf(extents))); }
-        return List.copyOf(pieces);
+
+        private void cut() {
+            pieces.add(new Piece(firstIndex + pieces.size(), filled, List.copyOf(extents)));
+            extents.clear();
+            filled = 0;
+        }
+
+        List<Piece> end() {
+            if (filled > 0) { cut(); }
+            return List.copyOf(pieces);
+        }
     }
 
     private static int[] ofUnit(int unit, List<Piece> model, List<Piece> optimizer) {

@@ -6,6 +6,7 @@ import dev.kintsugi.sharding.estimate.PhaseRates;
 import dev.kintsugi.sharding.estimate.StepPhase;
 import dev.kintsugi.sharding.estimate.StepSeconds;
 import dev.kintsugi.sharding.estimate.StepWork;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import java.util.Locale;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -79,7 +80,8 @@ record Estimate(Workload job, PhaseRates rates, int cores) {
     }
 
     private MemoryEstimator.Estimate memory() {
-        return MemoryEstimator.estimate(job.plan(), 0, job.batch(), job.length(), job.dtype(), job.checkpointing(), false, 1, job.rounds());
+        return MemoryEstimator.estimate(job.plan(), 0, OptimizerState.ADAMW, job.batch(), job.length(), job.dtype(), job.checkpointing(), false, 1,
+                job.rounds());
     }
 
     private long parameters() {

@@ -3,6 +3,7 @@ package dev.kintsugi.worker.estimate;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.estimate.StepPhase;
 import dev.kintsugi.sharding.estimate.StepSeconds;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroups;
@@ -49,7 +50,7 @@ final class ProbeRank implements AutoCloseable {
         optimizer = new AdamWOptimizer(kernels, OPTIMIZER);
         plan = w.plan();
         group = CollectiveGroups.open(groupConfig);
-        tensors = new RankTensors(plan, group.rank());
+        tensors = new RankTensors(plan, group.rank(), OptimizerState.ADAMW);
         StepMemory memory = StepMemory.of(plan, group.rank(), w.batch(), w.length(), w.dtype(), w.checkpointing(), 1, 1);
         stepArena = StepArena.ofBytes(memory.bytes());
         gradients = new GradientShards(plan, group.rank(), stepArena, memory);

@@ -1,6 +1,7 @@
 package dev.kintsugi.worker.fsdp;
 
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.worker.memory.AnonymousMemory;
@@ -11,7 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToLongFunction;
 
-/// Owns what one rank keeps for the life of a job: its shards of the master weights and of both moments, all f32. They start at zero.
+/// Owns what one rank keeps for the life of a job: its shards of the master weights, f32, and of the optimizer's slots. They start
+/// at zero.
 public final class RankTensors implements AutoCloseable {
     private static final long ALIGNMENT = 64;
 
@@ -19,13 +21,13 @@ public final class RankTensors implements AutoCloseable {
     private final ShardBuffers state;
     private long allocatedBytes;
 
-    public RankTensors(ShardPlan plan, int rank) {
-        state = new ShardBuffers(plan, rank, allocate(plan, rank), allocate(plan, rank), allocate(plan, rank));
+    public RankTensors(ShardPlan plan, int rank, OptimizerState optimizer) {
+        state = new ShardBuffers(plan, rank, optimizer, allocate(plan, u -> u.shardNumel(rank) * DType.F32.bytes()),
+                optimizer.slots().stream().map(s -> allocate(plan, u -> OptimizerState.bytes(s, u, rank))).toList());
     }
 
     /// One allocation, cut into a segment a unit.
-    private List<MemorySegment> allocate(ShardPlan plan, int rank) {
-        ToLongFunction<UnitPlan> bytes = u -> u.shardNumel(rank) * DType.F32.bytes();
+    private List<MemorySegment> allocate(ShardPlan plan, ToLongFunction<UnitPlan> bytes) {
         MemorySegment all = AnonymousMemory.allocate(jobArena, plan.units().stream().mapToLong(u -> aligned(bytes.applyAsLong(u))).sum());
         var segments = new ArrayList<MemorySegment>();
         long at = 0;

@@ -43,8 +43,8 @@ public final class AdamWOptimizer {
                 var step = new Kernels.AdamW(learningRate, settings.beta1, settings.beta2, settings.epsilon,
                         spec.decay() ? settings.weightDecay : 0, biasCorrection1, biasCorrection2, gradScale);
                 int u = unit.index();
-                kernels.adamw(view(state.parameters().get(u), shard), view(state.expAvg().get(u), shard),
-                        view(state.expAvgSq().get(u), shard), view(gradients.get(u), shard), step);
+                kernels.adamw(view(state.parameters().get(u), shard), view(state.slots().get(0).get(u), shard),
+                        view(state.slots().get(1).get(u), shard), view(gradients.get(u), shard), step);
             }
         }
     }

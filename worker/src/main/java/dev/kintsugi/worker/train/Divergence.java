@@ -98,8 +98,8 @@ final class Divergence {
             List<RowShard> shards = unit.rowShards(group.rank());
             for (int i = 0; i < shards.size(); i++) {
                 if (updates == 0 || !unit.parameters().get(i).spec().name().equals(parameter)) { continue; }
-                updated += optimizer.squaredUpdate(rows(state.expAvg().get(unit.index()), shards.get(i)),
-                        rows(state.expAvgSq().get(unit.index()), shards.get(i)), updates, learningRate);
+                updated += optimizer.squaredUpdate(rows(state.slots().get(0).get(unit.index()), shards.get(i)),
+                        rows(state.slots().get(1).get(unit.index()), shards.get(i)), updates, learningRate);
                 weights += squared(rows(state.parameters().get(unit.index()), shards.get(i)));
             }
         }

@@ -3,6 +3,7 @@ package dev.kintsugi.worker.train;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.data.SampleOrder;
@@ -67,6 +68,11 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
 
     AdamWOptimizer.Settings optimizer() {
         return new AdamWOptimizer.Settings(spec.getAdamBeta1(), spec.getAdamBeta2(), spec.getAdamEpsilon(), spec.getWeightDecay());
+    }
+
+    /// What the optimizer keeps.
+    OptimizerState state() {
+        return OptimizerState.ADAMW;
     }
 
     /// Of values and of gathered weights.

@@ -42,7 +42,8 @@ final class MetricsFile implements AutoCloseable {
         String line = ("{\"step\":%d,\"loss\":%s%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s%s,"
                 + "\"tokens_per_second\":%s,\"model_flops_per_second\":%s,\"peak_flops_per_second\":%s,\"mfu\":%s,\"peak_rss_bytes\":%d,"
                 + "\"phases\":{%s}}\n")
-                .formatted(m.getStep(), number(m.getLoss()), evaluated(m), number(m.getGradNorm()), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
+                .formatted(m.getStep(), number(m.getLoss()), evaluated(m),
+                        number(m.getGradNorm()), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
                         evaluationSeconds(m),
                         round(m.getTokensPerSecond(), 10), Math.round(m.getModelFlopsPerSecond()), Math.round(m.getPeakFlopsPerSecond()),
                         round(m.getMfu(), 1e6), m.getPeakResidentBytes(), phases(m));

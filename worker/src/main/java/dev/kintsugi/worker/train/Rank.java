@@ -140,14 +140,15 @@ final class Rank implements CoordinatorLink.Pulse {
 
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, DataFiles files)
             throws IOException, InterruptedException {
-        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.batch(), settings.length(), settings.dtype(),
-                settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
+        MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.state(), settings.batch(), settings.length(),
+                settings.dtype(), settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
         if (settings.evaluates()) {
             estimate = MemoryEstimator.withEvaluation(estimate, plan.model().config(), settings.evaluationBatch(), settings.batch(), settings.length(),
                     settings.dtype(), settings.spec().getThreads());
         }
         try (TokenBlocks data = DatasetIndex.open(files.training());
-                TokenBlocks evaluationData = files.evaluation().map(DatasetIndex::open).orElse(null); RankTensors tensors = new RankTensors(plan, arguments.rank())) {
+                TokenBlocks evaluationData = files.evaluation().map(DatasetIndex::open).orElse(null);
+                RankTensors tensors = new RankTensors(plan, arguments.rank(), settings.state())) {
             doing = "loading weights";
             CheckpointReader saved = assignment.hasResume() ? CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory())) : null;
             Progress from = saved == null ? Progress.NONE : goOn(saved, settings, data);
@@ -179,7 +180,8 @@ final class Rank implements CoordinatorLink.Pulse {
                 StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), evaluationBytes(settings, config)));
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), from.steps()) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
-                CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), !settings.spec().getIgnoreDiskCheck());
+                CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), settings.state(),
+                        !settings.spec().getIgnoreDiskCheck());
                 Checkpoints saves = new Checkpoints(writer, link::send)) {
             checkpoints = saves;
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());

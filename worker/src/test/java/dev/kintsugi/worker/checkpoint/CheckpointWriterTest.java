@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.sharding.estimate.SnapshotPool;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.failure.CallerException;
@@ -43,7 +44,7 @@ class CheckpointWriterTest {
     }
 
     private CheckpointWriter writer(ShardPlan plan, int rank) {
-        return new CheckpointWriter(checkpoints(), plan, rank, true);
+        return new CheckpointWriter(checkpoints(), plan, rank, OptimizerState.ADAMW, true);
     }
 
     private StoragePath checkpoints() {
@@ -116,7 +117,7 @@ class CheckpointWriterTest {
             assertThat(writer.allocatedBytes()).isZero();
             writer.save(model.empty(plan, 1), SavedModel.training(1), vote -> {});
             writer.awaitIdle();
-            assertThat(writer.allocatedBytes()).as("no more than the estimate has").isBetween(1L, SnapshotPool.of(plan.shardNumel(1)).bytes());
+            assertThat(writer.allocatedBytes()).as("no more than the estimate has").isBetween(1L, SnapshotPool.of(plan, 1, OptimizerState.ADAMW).bytes());
         }
     }
 }

@@ -7,6 +7,7 @@ import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifests;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.UnitPlan;
@@ -35,17 +36,18 @@ final class FixtureCheckpoint {
         }
         Path dir = outputDir.resolve(CheckpointLayout.CHECKPOINTS).resolve(CheckpointLayout.stepDirectory(step));
         Files.writeString(dir.resolve(CheckpointLayout.MANIFEST),
-                Manifests.toJson(Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, config, "{}", SavedModel.training(step), files)));
+                Manifests.toJson(Manifests.of("0.1.0", "2026-11-22T14:00:00Z", plan, OptimizerState.ADAMW, config, "{}", SavedModel.training(step), files)));
         return dir;
     }
 
     private static List<ShardFile> save(HuggingFaceWeights weights, ShardPlan plan, int rank, Path outputDir, long step)
             throws Exception {
         var vote = new AtomicReference<CheckpointVote>();
-        try (Arena arena = Arena.ofShared(); var writer = new CheckpointWriter(StoragePath.of(outputDir.resolve("checkpoints")), plan, rank, true)) {
+        try (Arena arena = Arena.ofShared();
+                var writer = new CheckpointWriter(StoragePath.of(outputDir.resolve("checkpoints")), plan, rank, OptimizerState.ADAMW, true)) {
             List<MemorySegment> shards = plan.units().stream().map(u -> shard(weights, u, rank, arena)).toList();
             List<MemorySegment> zeros = shards.stream().map(s -> arena.allocate(s.byteSize())).toList();
-            writer.save(new ShardBuffers(plan, rank, shards, shards, zeros), SavedModel.training(step), vote::set);
+            writer.save(new ShardBuffers(plan, rank, OptimizerState.ADAMW, shards, List.of(shards, zeros)), SavedModel.training(step), vote::set);
             writer.awaitIdle();
         }
         if (!vote.get().getFailure().isEmpty()) { throw new IllegalStateException(vote.get().getFailure()); }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.sharding.estimate.SnapshotPool;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.storage.Storages;
@@ -41,7 +42,7 @@ class SlowStorageTest {
     @BeforeEach
     void open() {
         storage = new TestStorage(Storages.of(StoragePath.of(directory)));
-        writer = writer(SnapshotPool.pieces(plan.shardNumel(0), PIECE_BYTES) + 1);
+        writer = writer(pieces() + 1);
     }
 
     private StoragePath checkpoints() {
@@ -49,8 +50,8 @@ class SlowStorageTest {
     }
 
     private CheckpointWriter writer(long slots) {
-        return new CheckpointWriter(storage, checkpoints(), plan, 0, true,
-                new SnapshotPool(SnapshotPool.pieces(plan.shardNumel(0), PIECE_BYTES), PIECE_BYTES, slots), () -> hostSpareBytes);
+        return new CheckpointWriter(storage, checkpoints(), plan, 0, OptimizerState.ADAMW, true,
+                new SnapshotPool(pieces(), PIECE_BYTES, slots), () -> hostSpareBytes);
     }
 
     @AfterEach
@@ -107,19 +108,20 @@ class SlowStorageTest {
         storage.goOn();
         writer.awaitIdle();
         assertThat(files()).isEmpty();
-        for (long slots = 5, step = 8; slots <= writerPieces(); slots = 2 * slots - 1, step++) {
+        for (long slots = 5, step = 8; slots <= pieces(); slots = 2 * slots - 1, step++) {
             storage.standStill();
             save(step);
             update();
-            boolean all = 2 * slots - 1 > writerPieces();
+            boolean all = 2 * slots - 1 > pieces();
             storage.goOn();
             assertThat(vote().getFailure().isEmpty()).as("with %d slots", 2 * slots - 1).isEqualTo(all);
             writer.awaitIdle();
         }
     }
 
-    private long writerPieces() {
-        return SnapshotPool.pieces(plan.shardNumel(0), PIECE_BYTES);
+    /// Weights, and moments twice as large.
+    private long pieces() {
+        return Math.ceilDiv(Float.BYTES * plan.shardNumel(0), PIECE_BYTES) + Math.ceilDiv(2 * Float.BYTES * plan.shardNumel(0), PIECE_BYTES);
     }
 
     @Test
@@ -142,7 +144,8 @@ class SlowStorageTest {
         assertThat(vote().getFailure()).isEqualTo("%s/step-00000007: 1.9 MB are to be written and 1.5 MB are free; free space or permit writing there",
                 checkpoints());
         assertThat(files()).isEmpty();
-        try (var bold = new CheckpointWriter(storage, checkpoints(), plan, 0, false, SnapshotPool.of(plan.shardNumel(0)), () -> hostSpareBytes)) {
+        try (var bold = new CheckpointWriter(storage, checkpoints(), plan, 0, OptimizerState.ADAMW, false,
+                SnapshotPool.of(plan, 0, OptimizerState.ADAMW), () -> hostSpareBytes)) {
             bold.save(state, SavedModel.training(8), votes::add);
             assertThat(vote().getFailure()).isEmpty();
         }
@@ -213,7 +216,7 @@ class SlowStorageTest {
             writer.awaitIdle();
             assertThat(directMemory()).isEqualTo(before);
         }
-        assertThat(writer.allocatedBytes()).isBetween(PIECE_BYTES, (writerPieces() + 1) * PIECE_BYTES);
+        assertThat(writer.allocatedBytes()).isBetween(PIECE_BYTES, (pieces() + 1) * PIECE_BYTES);
     }
 
     private static long directMemory() {
@@ -235,9 +238,9 @@ class SlowStorageTest {
     private void update() {
         for (int unit = 0; unit < plan.units().size(); unit++) {
             writer.beforeUpdate(unit);
+            int index = unit;
             state.parameters().get(unit).fill((byte) unit);
-            state.expAvg().get(unit).fill((byte) unit);
-            state.expAvgSq().get(unit).fill((byte) unit);
+            state.slots().forEach(slot -> slot.get(index).fill((byte) index));
         }
     }
 
@@ -248,8 +251,9 @@ class SlowStorageTest {
         reader.restore(restored);
         for (int unit = 0; unit < plan.units().size(); unit++) {
             assertThat(restored.parameters().get(unit).mismatch(expected.parameters().get(unit))).isEqualTo(-1);
-            assertThat(restored.expAvg().get(unit).mismatch(expected.expAvg().get(unit))).isEqualTo(-1);
-            assertThat(restored.expAvgSq().get(unit).mismatch(expected.expAvgSq().get(unit))).isEqualTo(-1);
+            for (int slot = 0; slot < expected.slots().size(); slot++) {
+                assertThat(restored.slots().get(slot).get(unit).mismatch(expected.slots().get(slot).get(unit))).isEqualTo(-1);
+            }
         }
     }
 

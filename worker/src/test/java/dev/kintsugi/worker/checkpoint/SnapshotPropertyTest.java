@@ -3,14 +3,16 @@ package dev.kintsugi.worker.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.sharding.estimate.SnapshotPool;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.worker.checkpoint.Snapshot.Taking;
-import dev.kintsugi.worker.checkpoint.StatePieces.Kind;
 import dev.kintsugi.worker.checkpoint.StatePieces.Piece;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -42,8 +44,8 @@ class SnapshotPropertyTest {
         ShardPlan plan = model.plan(1 + random.nextInt(3));
         int rank = random.nextInt(plan.worldSize());
         ShardBuffers state = model.filled(plan, rank);
-        SnapshotPool size = pool(random, plan.shardNumel(rank));
-        StatePieces pieces = StatePieces.of(plan, rank, size.pieceBytes());
+        SnapshotPool size = pool(random, plan, rank);
+        StatePieces pieces = StatePieces.of(plan, rank, state.optimizer(), size.pieceBytes());
         byte[] expected = bytes(state);
         int trainingWeight = random.nextInt(4);
         int updates = 0;
@@ -84,9 +86,9 @@ class SnapshotPropertyTest {
         if (updates > 0) { completeAfterUpdates++; }
     }
 
-    private static SnapshotPool pool(Random random, long shardNumel) {
+    private static SnapshotPool pool(Random random, ShardPlan plan, int rank) {
         long pieceBytes = 1 + random.nextInt(300);
-        long pieces = SnapshotPool.pieces(shardNumel, pieceBytes);
+        long pieces = StatePieces.of(plan, rank, OptimizerState.ADAMW, pieceBytes).count();
         return new SnapshotPool(pieces, pieceBytes, pieces == 0 ? 0 : Math.min(pieces + 1, 2 + random.nextInt(12)));
     }
 
@@ -106,14 +108,20 @@ class SnapshotPropertyTest {
 
     private static byte[] bytes(ShardBuffers state) {
         var bytes = new ByteArrayOutputStream();
-        for (Kind kind : Kind.values()) {
-            for (MemorySegment s : kind.of(state)) { bytes.writeBytes(s.toArray(ValueLayout.JAVA_BYTE)); }
+        for (List<MemorySegment> kind : kinds(state)) {
+            for (MemorySegment s : kind) { bytes.writeBytes(s.toArray(ValueLayout.JAVA_BYTE)); }
         }
         return bytes.toByteArray();
     }
 
     private static void change(ShardBuffers state, int unit, Random random) {
-        for (Kind kind : Kind.values()) { kind.of(state).get(unit).fill((byte) random.nextInt()); }
+        for (List<MemorySegment> kind : kinds(state)) { kind.get(unit).fill((byte) random.nextInt()); }
+    }
+
+    private static List<List<MemorySegment>> kinds(ShardBuffers state) {
+        var kinds = new ArrayList<>(List.of(state.parameters()));
+        kinds.addAll(state.slots());
+        return kinds;
     }
 
     /// With real threads, so that a copy may be torn by an update: then it must be thrown away.
@@ -123,7 +131,7 @@ class SnapshotPropertyTest {
         SavedModel model = SavedModel.wide(3, 200_000);
         ShardPlan plan = model.plan(1);
         ShardBuffers state = model.filled(plan, 0);
-        StatePieces pieces = StatePieces.of(plan, 0, 16 << 10);
+        StatePieces pieces = StatePieces.of(plan, 0, state.optimizer(), 16 << 10);
         var random = new Random(seed);
         for (int round = 0; round < 20; round++) {
             byte[] expected = bytes(state);

@@ -11,6 +11,7 @@ import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.estimate.StepMemory;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -79,8 +80,8 @@ class MemoryEstimatePropertyTest {
     private long allocatedBytes(ShardPlan plan, int rank, DType dtype, boolean saves) throws Exception {
         var config = new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, directory, directory, List.of(), Duration.ofSeconds(30));
         try (var group = CollectiveGroups.open(config, plan.sharding(), GroupConfig.Transport.SHM);
-                var tensors = new RankTensors(plan, rank);
-                var writer = new CheckpointWriter(StoragePath.of(directory.resolve("out")), plan, rank, true)) {
+                var tensors = new RankTensors(plan, rank, OptimizerState.ADAMW);
+                var writer = new CheckpointWriter(StoragePath.of(directory.resolve("out")), plan, rank, OptimizerState.ADAMW, true)) {
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             assertThat(units.gradientSlot(plan.units().getFirst()).segment().byteSize()).isPositive();
             if (saves) {
@@ -104,6 +105,6 @@ class MemoryEstimatePropertyTest {
     }
 
     private static MemoryEstimator.Estimate estimate(ShardPlan plan, int rank, DType dtype, boolean saves) {
-        return MemoryEstimator.estimate(plan, rank, 2, 9, dtype, ActivationCheckpointing.NONE, saves, 1, 1);
+        return MemoryEstimator.estimate(plan, rank, OptimizerState.ADAMW, 2, 9, dtype, ActivationCheckpointing.NONE, saves, 1, 1);
     }
 }

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.model;
 
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
@@ -24,7 +25,7 @@ final class OneRank {
 
     OneRank(MicroBatch model, AdamWOptimizer.Settings settings, double maxNorm, Arena arena) {
         this.model = model;
-        this.state = new ShardBuffers(model.plan, 0, allocate(arena), allocate(arena), allocate(arena));
+        this.state = new ShardBuffers(model.plan, 0, OptimizerState.ADAMW, allocate(arena), List.of(allocate(arena), allocate(arena)));
         this.gradients = allocate(arena);
         this.norm = new GradientNorm(model.kernels, model.plan, 0);
         this.optimizer = new AdamWOptimizer(model.kernels, settings);

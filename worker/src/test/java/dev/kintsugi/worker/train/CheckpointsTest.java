@@ -7,6 +7,7 @@ import dev.kintsugi.proto.v1.CheckpointAbandoned;
 import dev.kintsugi.proto.v1.CheckpointCommitted;
 import dev.kintsugi.proto.v1.CheckpointVote;
 import dev.kintsugi.proto.v1.RankEvent;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.checkpoint.CheckpointWriter;
@@ -39,7 +40,7 @@ class CheckpointsTest {
 
     @BeforeEach
     void open() {
-        writer = new CheckpointWriter(StoragePath.of(directory), plan, 1, true);
+        writer = new CheckpointWriter(StoragePath.of(directory), plan, 1, OptimizerState.ADAMW, true);
         checkpoints = new Checkpoints(writer, event -> events.add(event.build()));
     }
 

@@ -8,6 +8,7 @@ import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
@@ -173,7 +174,7 @@ class StartingWeightsPropertyTest {
     private static Held loadRank(ShardPlan plan, int rank, LoadMode mode, long pieceBytes, Opener opener, Path shm) {
         var config = new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(), Duration.ofSeconds(20));
         try (CollectiveGroup group = CollectiveGroups.open(config, plan.sharding(), GroupConfig.Transport.SHM);
-                var tensors = new RankTensors(plan, rank);
+                var tensors = new RankTensors(plan, rank, OptimizerState.ADAMW);
                 WeightSource source = StartingWeights.reads(rank, mode) ? opener.open(rank) : null) {
             var starting = new StartingWeights(plan, group, pieceBytes);
             String digest = starting.load(mode, source, tensors.state());

@@ -2,7 +2,7 @@ package dev.kintsugi.worker.checkpoint.cli;
 
 import dev.kintsugi.sharding.manifest.Manifest;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
-import dev.kintsugi.worker.checkpoint.WholeTensors.Kind;
+import dev.kintsugi.worker.checkpoint.TensorKind;
 import dev.kintsugi.worker.checkpoint.diff.FieldDifference;
 import dev.kintsugi.worker.checkpoint.diff.TensorDifference;
 import java.util.ArrayList;
@@ -46,7 +46,7 @@ record DiffReport(CheckpointDirectory a, CheckpointDirectory b, List<FieldDiffer
     }
 
     private long tensorCount() {
-        return (long) a.manifest().parameters().size() * Kind.values().length;
+        return TensorKind.of(a.manifest()).stream().mapToLong(k -> a.manifest().parameters().stream().filter(p -> k.tensor(p).isPresent()).count()).sum();
     }
 
     private List<List<String>> fieldRows() {

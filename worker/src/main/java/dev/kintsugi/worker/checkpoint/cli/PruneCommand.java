@@ -27,7 +27,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 @Command(name = "prune",
         description = {"Delete the checkpoints that newer verified ones replace. Asks nothing.",
-                "The newest N verified checkpoints stay, all that are newer than those, and the best where the job wanted it; while there are not N verified ones nothing is deleted."},
+                "The newest N verified checkpoints stay, all that are newer than those, and the best one of a job with --load_best_model_at_end; while"
+                        + " there are not N verified ones nothing is deleted."},
         footer = {"", "Examples:", "  kintsugi checkpoint prune out --save_total_limit 3 --dry_run", "  kintsugi checkpoint prune out --save_total_limit 3"})
 final class PruneCommand implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", converter = Location.class, description = "An output_dir, or a directory of checkpoints.")

@@ -2,6 +2,7 @@ package dev.kintsugi.worker.checkpoint.cli;
 
 import dev.kintsugi.sharding.manifest.SavedParameter;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
+import dev.kintsugi.worker.checkpoint.TensorKind;
 import dev.kintsugi.worker.checkpoint.WholeTensors;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,7 +28,7 @@ record TensorDigests(Map<String, String> crcs) {
                 long bytes = p.numel() * Float.BYTES;
                 for (long at = 0; at < bytes; at += RANGE_BYTES) {
                     MemorySegment range = buffer.asSlice(0, Math.min(RANGE_BYTES, bytes - at));
-                    tensors.read(WholeTensors.Kind.WEIGHT, p, at, range);
+                    tensors.read(new TensorKind.Weight(), p, at, range);
                     crc.update(range.asByteBuffer());
                     done += range.byteSize();
                     progress.show("reading", done, total);

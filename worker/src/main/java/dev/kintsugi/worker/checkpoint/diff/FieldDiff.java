@@ -58,6 +58,7 @@ public final class FieldDiff {
     private static Map<String, String> shapes(Manifest m) {
         var fields = new LinkedHashMap<String, String>();
         for (SavedParameter p : m.parameters()) { fields.put(p.name(), p.shape().toString()); }
+        fields.put("optimizer", m.optimizer().describe());
         return fields;
     }
 }

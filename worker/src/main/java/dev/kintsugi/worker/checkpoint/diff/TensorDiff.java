@@ -1,9 +1,10 @@
 package dev.kintsugi.worker.checkpoint.diff;
 
 import dev.kintsugi.sharding.manifest.SavedParameter;
+import dev.kintsugi.sharding.optimizer.StateTensor;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
+import dev.kintsugi.worker.checkpoint.TensorKind;
 import dev.kintsugi.worker.checkpoint.WholeTensors;
-import dev.kintsugi.worker.checkpoint.WholeTensors.Kind;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -18,7 +19,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
 
-/// Compares all tensors that two checkpoints share, weights and moments, bit for bit. How either is cut does not matter: both are read in the
+/// Compares all tensors that two checkpoints share, weights and the optimizer's, bit for bit. How either is cut does not matter: both are read in the
 /// same ranges of the whole tensor, a few MiB at a time.
 public final class TensorDiff {
     private static final long RANGE_BYTES = 4 << 20;
@@ -29,7 +30,7 @@ public final class TensorDiff {
     private final AtomicLong done = new AtomicLong();
     private final ConcurrentLinkedQueue<Pair> pending = new ConcurrentLinkedQueue<>();
 
-    private record Pair(int index, Kind kind, SavedParameter inA, SavedParameter inB) {}
+    private record Pair(int index, TensorKind kind, SavedParameter inA, SavedParameter inB, StateTensor tensor) {}
 
     private record Found(int index, TensorDifference difference) {}
 
@@ -50,16 +51,19 @@ public final class TensorDiff {
 
     /// What [#of] reads of each of them.
     public static long bytes(CheckpointDirectory a, CheckpointDirectory b) {
-        return pairs(a, b).stream().mapToLong(p -> p.inA.numel() * Float.BYTES).sum();
+        return pairs(a, b).stream().mapToLong(p -> p.tensor.bytes()).sum();
     }
 
     private static List<Pair> pairs(CheckpointDirectory a, CheckpointDirectory b) {
         Map<String, SavedParameter> inB = b.manifest().parametersByName();
         var pairs = new ArrayList<Pair>();
-        for (Kind kind : Kind.values()) {
+        List<TensorKind> kinds = TensorKind.of(a.manifest());
+        kinds.retainAll(TensorKind.of(b.manifest()));
+        for (TensorKind kind : kinds) {
             for (SavedParameter p : a.manifest().parameters()) {
                 SavedParameter other = inB.get(p.name());
-                if (other != null && other.shape().equals(p.shape())) { pairs.add(new Pair(pairs.size(), kind, p, other)); }
+                if (other == null || !other.shape().equals(p.shape())) { continue; }
+                kind.tensor(p).ifPresent(t -> pairs.add(new Pair(pairs.size(), kind, p, other, t)));
             }
         }
         return pairs;
@@ -101,16 +105,16 @@ public final class TensorDiff {
     }
 
     private Optional<TensorDifference> compare(Pair pair, WholeTensors inA, WholeTensors inB, MemorySegment bufferA, MemorySegment bufferB) {
-        var differing = new DifferingElements();
-        long bytes = pair.inA.numel() * Float.BYTES;
+        var differing = new DifferingElements(pair.tensor.dtype());
+        long bytes = pair.tensor.bytes();
         for (long at = 0; at < bytes; at += RANGE_BYTES) {
             MemorySegment rangeA = bufferA.asSlice(0, Math.min(RANGE_BYTES, bytes - at));
             MemorySegment rangeB = bufferB.asSlice(0, rangeA.byteSize());
             inA.read(pair.kind, pair.inA, at, rangeA);
             inB.read(pair.kind, pair.inB, at, rangeB);
-            differing.add(rangeA, rangeB, at / Float.BYTES);
+            differing.add(rangeA, rangeB, at / pair.tensor.dtype().bytes());
             onBytes.accept(done.addAndGet(rangeA.byteSize()));
         }
-        return differing.in(pair.inA, pair.kind);
+        return differing.in(pair.inA, pair.kind, pair.tensor.shape());
     }
 }

@@ -2,6 +2,7 @@ package dev.kintsugi.worker.checkpoint.export;
 
 import dev.kintsugi.sharding.manifest.SavedParameter;
 import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
+import dev.kintsugi.worker.checkpoint.TensorKind;
 import dev.kintsugi.worker.checkpoint.WholeTensors;
 import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
 import dev.kintsugi.worker.memory.Bf16;
@@ -36,7 +37,7 @@ final class TensorStream implements AutoCloseable {
         long bytes = p.numel() * Float.BYTES;
         for (long at = 0; at < bytes; at += RANGE_BYTES) {
             MemorySegment range = f32.asSlice(0, Math.min(RANGE_BYTES, bytes - at));
-            tensors.read(WholeTensors.Kind.WEIGHT, p, at, range);
+            tensors.read(new TensorKind.Weight(), p, at, range);
             use.accept((type == ElementType.F32 ? range : narrow(range)).asByteBuffer());
         }
     }

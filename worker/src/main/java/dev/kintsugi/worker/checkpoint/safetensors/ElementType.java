@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.checkpoint.safetensors;
 
+import dev.kintsugi.sharding.architecture.DType;
 import java.util.Arrays;
 import java.util.Optional;
 
@@ -16,6 +17,11 @@ public enum ElementType {
 
     public int bytes() {
         return bytes;
+    }
+
+    /// The type that stores elements of `dtype` as they are.
+    public static ElementType of(DType dtype) {
+        return valueOf(dtype.name());
     }
 
     static Optional<ElementType> named(String name) {
