@@ -72,7 +72,7 @@ class WorldSizeEqualityTest {
 
     @ParameterizedTest
     @CsvSource({"FULL_SHARD, 2, false, NONE, F32", "FULL_SHARD, 4, true, FULL, BF16", "SHARD_GRAD_OP, 3, false, SELECTIVE, BF16",
-            "NO_SHARD, 2, true, NONE, F32",             "HYBRID_SHARD, 4, false, FULL, F32"})
+            "NO_SHARD, 2, true, NONE, F32", "HYBRID_SHARD, 4, false, FULL, F32"})
     void shouldEvaluateWithTheBitsOfOneRankAndChangeNone(ShardingStrategy strategy, int worldSize, boolean tied, ActivationCheckpointing checkpointing,
             DType dtype) throws Exception {
         Outcome without = train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype, MICROBATCHES);
