@@ -1,5 +1,7 @@
 package dev.kintsugi.client.command;
 
+import dev.kintsugi.client.picture.CurveLines;
+import dev.kintsugi.client.picture.LossCurve;
 import dev.kintsugi.client.picture.LossPicture;
 import dev.kintsugi.client.report.Report;
 import dev.kintsugi.client.report.Summary;
@@ -40,6 +42,7 @@ final class Watching {
         Path metrics = directory.resolve("metrics.jsonl");
         boolean picture = Files.isReadable(metrics) && LossPicture.tryDraw(metrics, directory.resolve("loss.png"));
         Summary.end(job, seconds, picture).forEach(System.out::println);
+        if (picture) { CurveLines.of(LossCurve.read(metrics), LossCurve.readEvaluations(metrics)).forEach(System.out::println); }
         if (job.getMaxSteps() > 0) { next(directory).forEach(System.out::println); }
         return 0;
     }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -26,11 +27,33 @@ public record LossCurve(long[] steps, double[] losses) {
     ///
     /// @throws CommandException when there is no such file or no step in it
     public static LossCurve read(Path file) {
+        TreeMap<Long, Double> losses = read(file, "loss");
+        if (losses.isEmpty()) {
+            throw new CommandException("%s holds no step yet; try again when the run has made one.".formatted(file));
+        }
+        return of(losses);
+    }
+
+    /// The losses of a run's evaluations, at the steps that they followed; empty where there are none.
+    ///
+    /// @throws CommandException when there is no such file
+    public static Optional<LossCurve> readEvaluations(Path file) {
+        TreeMap<Long, Double> losses = read(file, "eval_loss");
+        return losses.isEmpty() ? Optional.empty() : Optional.of(of(losses));
+    }
+
+    private static LossCurve of(TreeMap<Long, Double> losses) {
+        long[] steps = losses.keySet().stream().mapToLong(Long::longValue).toArray();
+        double[] values = losses.values().stream().mapToDouble(Double::doubleValue).toArray();
+        return new LossCurve(steps, values);
+    }
+
+    private static TreeMap<Long, Double> read(Path file, String field) {
         TreeMap<Long, Double> losses = new TreeMap<>();
         JsonMapper mapper = new JsonMapper();
         try {
             for (String line : Files.readAllLines(file)) {
-                add(line, mapper, losses);
+                add(line, field, mapper, losses);
             }
         } catch (IOException e) {
             throw new CommandException(
@@ -38,18 +61,13 @@ public record LossCurve(long[] steps, double[] losses) {
                             e.getClass().getSimpleName()),
                     e);
         }
-        if (losses.isEmpty()) {
-            throw new CommandException("%s holds no step yet; try again when the run has made one.".formatted(file));
-        }
-        long[] steps = losses.keySet().stream().mapToLong(Long::longValue).toArray();
-        double[] values = losses.values().stream().mapToDouble(Double::doubleValue).toArray();
-        return new LossCurve(steps, values);
+        return losses;
     }
 
-    private static void add(String line, JsonMapper mapper, Map<Long, Double> losses) {
+    private static void add(String line, String field, JsonMapper mapper, Map<Long, Double> losses) {
         try {
             JsonNode step = mapper.readTree(line);
-            double loss = step.path("loss").asDouble(Double.NaN);
+            double loss = step.path(field).asDouble(Double.NaN);
             if (Double.isFinite(loss) && step.path("step").isNumber()) { losses.put(step.path("step").asLong(), loss); }
         } catch (JacksonException _) {
             // The rank is writing this line just now, or was killed while it did.
@@ -58,6 +76,15 @@ public record LossCurve(long[] steps, double[] losses) {
 
     public int size() {
         return steps.length;
+    }
+
+    /// Where the loss is least: the first such place.
+    public int best() {
+        int best = 0;
+        for (int i = 1; i < losses.length; i++) {
+            if (losses[i] < losses[best]) { best = i; }
+        }
+        return best;
     }
 
     /// @return the mean loss of the last `count` steps, or of all when there are fewer

@@ -15,11 +15,15 @@ public final class ProgressLine {
     /// @param maxSteps 0 when it is not known yet
     /// @param remainingSeconds NaN when it is not known yet
     public static String plain(StepMetrics step, long maxSteps, double remainingSeconds) {
-        return String.format(Locale.ROOT, "step %d/%d  loss %.4f  grad_norm %.3f  learning_rate %.3e  %s tokens/s%s  eta %s",
+        return String.format(Locale.ROOT, "step %d/%d  loss %.4f%s  grad_norm %.3f  learning_rate %.3e  %s tokens/s%s  eta %s",
                 step.getStep(),
-                maxSteps, step.getLoss(), step.getGradNorm(), step.getLearningRate(),
+                maxSteps, step.getLoss(), evaluated(step), step.getGradNorm(), step.getLearningRate(),
                 Quantities.grouped(step.getTokensPerSecond()), utilization(step),
                 Quantities.duration(remainingSeconds));
+    }
+
+    private static String evaluated(StepMetrics step) {
+        return step.hasEvaluated() ? String.format(Locale.ROOT, "  eval_loss %.4f", step.getEvaluated().getLoss()) : "";
     }
 
     /// Nothing for a rank that does not tell.
@@ -29,8 +33,8 @@ public final class ProgressLine {
 
     /// The same with a bar, never wider than the terminal: a line that wraps cannot be redrawn.
     public static String bar(StepMetrics step, long maxSteps, double remainingSeconds, int width) {
-        String figures = String.format(Locale.ROOT, " %d/%d  loss %.4f  %s tok/s%s  eta %s", step.getStep(), maxSteps,
-                step.getLoss(),
+        String figures = String.format(Locale.ROOT, " %d/%d  loss %.4f%s  %s tok/s%s  eta %s", step.getStep(), maxSteps,
+                step.getLoss(), evaluated(step),
                 Quantities.grouped(step.getTokensPerSecond()), utilization(step), Quantities.duration(remainingSeconds));
         int room = Math.min(BAR_MOST, width - 1 - figures.length() - 2);
         String line = room < BAR_LEAST ? figures.strip() : "[" + blocks(step.getStep(), maxSteps, room) + "]" + figures;

@@ -1,5 +1,6 @@
 package dev.kintsugi.client.report;
 
+import dev.kintsugi.proto.v1.Evaluated;
 import dev.kintsugi.proto.v1.Job;
 import dev.kintsugi.proto.v1.JobState;
 import dev.kintsugi.proto.v1.StepMetrics;
@@ -8,7 +9,8 @@ import java.io.PrintStream;
 import java.util.function.Consumer;
 
 /// Shows a job as it goes. On a terminal of known width, the newest step is a bar on the last line and everything else scrolls above
-/// it; in a pipe there is a plain line for the first step, for every `logging_steps`-th and for the last.
+/// it, with the last evaluation; in a pipe there is a plain line for the first step, for every `logging_steps`-th, for the last, and for each that
+/// was followed by an evaluation.
 public final class Report implements Consumer<WatchJobResponse> {
     private static final String CLEAR_LINE = "\r\u001b[2K";
 
@@ -19,6 +21,7 @@ public final class Report implements Consumer<WatchJobResponse> {
     private long generation;
     private String bar = "";
     private boolean memoryShown;
+    private Evaluated evaluated;        // null before the first one
 
     /// @param width columns of the terminal, 0 for a pipe
     public Report(PrintStream out, int width) {
@@ -77,10 +80,11 @@ public final class Report implements Consumer<WatchJobResponse> {
     private void step(StepMetrics step, Job job) {
         double remaining = pace.remainingSeconds(step.getStep(), job.getMaxSteps());
         if (width > 0) {
-            bar = ProgressLine.bar(step, job.getMaxSteps(), remaining, width);
+            if (step.hasEvaluated()) { evaluated = step.getEvaluated(); }
+            bar = ProgressLine.bar(evaluated == null ? step : step.toBuilder().setEvaluated(evaluated).build(), job.getMaxSteps(), remaining, width);
             out.print(CLEAR_LINE + bar);
             out.flush();
-        } else if (isLogged(step.getStep(), job)) {
+        } else if (step.hasEvaluated() || isLogged(step.getStep(), job)) {
             out.println(ProgressLine.plain(step, job.getMaxSteps(), remaining));
             out.flush();
         }

@@ -20,6 +20,8 @@ public record BorrowedFlag(String name, List<String> harmless, String text, Stri
             case "config_name" -> List.of("config");
             case "tokenizer_name" -> List.of("tokenizer_name_or_path");
             case "dataset_name" -> List.of("train_file");
+            case "eval_dataset_name" -> List.of("eval_dataset", "validation_file");
+            case "eval_strategy" -> List.of("evaluation_strategy");
             case "gradient_checkpointing" -> List.of("use_gradient_checkpointing");
             case "dataset_text_field" -> List.of("text_column");
             case "sharding_strategy" -> List.of("fsdp_sharding_strategy");
@@ -35,12 +37,7 @@ public record BorrowedFlag(String name, List<String> harmless, String text, Stri
                 nothing("use_reentrant", "recomputation has one implementation here"),
                 nothing("log_level", "ranks log what happened once, at one level"),
                 nothing("do_train", "train always trains"),
-                either("do_eval", List.of("false"), "nothing is evaluated during training",
-                        "is not available yet; evaluate an exported model with 'kintsugi eval'"),
-                either("eval_strategy", List.of("no"), "nothing is evaluated during training",
-                        "is not available yet; evaluate an exported model with 'kintsugi eval'"),
-                never("eval_steps", "is not available yet; evaluate an exported model with 'kintsugi eval'"),
-                never("per_device_eval_batch_size", "is not available yet; evaluate an exported model with 'kintsugi eval'"),
+                nothing("do_eval", "--eval_strategy says whether there are evaluations"),
                 either("packing_strategy", List.of("wrapped"), "it is the only packing so far",
                         "is not available yet; write wrapped or leave it out"),
                 either("report_to", List.of("none"), "metrics always go to output_dir/metrics.jsonl",

@@ -50,7 +50,8 @@ public final class JobFields {
         if (number < 70) { return "Optimizer: no weight decay on norms and biases"; }
         if (number < 80) { return "Numbers and memory"; }
         if (number < 90) { return "Reports and checkpoints"; }
-        return number < 100 ? "Where it runs" : "Data";
+        if (number < 100) { return "Where it runs"; }
+        return number < 120 ? "Data" : "Evaluation during training, which changes no bit of it";
     }
 
     private static Map<String, String> texts() {
@@ -71,7 +72,17 @@ public final class JobFields {
         texts.put("assistant_only_loss", "the loss counts only what the chat template marks as generated; default False");
         texts.put("chat_template_format", "none, openassistant, chatml, zephyr or llama2; default: the tokenizer's own chat template");
         texts.put("chat_template_path", "a Jinja file, instead of the tokenizer's own chat template");
-        texts.put("splits", "the split to train on: files whose name begins with it, or in a directory of that name; default: all files");
+        texts.put("splits", "the split to train on, and after a comma the one to evaluate on: files whose name begins with it, or in a directory of that "
+                + "name; default: all files");
+        texts.put("eval_dataset_name", "a file, a directory or a glob to evaluate on; default: the second split of dataset_name");
+        texts.put("eval_strategy", "no (default), steps (default with eval_steps): every eval_steps and at the end, or epoch");
+        texts.put("eval_steps", "steps between evaluations; default: logging_steps");
+        texts.put("per_device_eval_batch_size", "samples that a rank evaluates at once; default: per_device_train_batch_size");
+        texts.put("load_best_model_at_end", "save after every evaluation that is the best so far, keep that checkpoint, and export it; default False");
+        texts.put("metric_for_best_model", "eval_loss, the only one");
+        texts.put("greater_is_better", "which way that metric goes; default False");
+        texts.put("early_stopping_patience", "stop after this many evaluations in a row without a better one; default: never");
+        texts.put("early_stopping_threshold", "how much better an evaluation must be to count, for early stopping; default 0");
         texts.put("train_sampling_strategy", "random (default): each epoch its own shuffle; sequential: the data's order");
         texts.put("per_device_train_batch_size", "samples of one micro-batch; default 1");
         texts.put("gradient_accumulation_steps", "micro-batches of one rank in one step; default 1");

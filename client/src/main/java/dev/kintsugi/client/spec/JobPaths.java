@@ -16,6 +16,7 @@ public final class JobPaths {
         absolute.setConfigName(resolve(spec.getConfigName(), directory));
         absolute.setTokenizerName(resolve(spec.getTokenizerName(), directory));
         absolute.setDatasetName(resolve(spec.getDatasetName(), directory));
+        absolute.setEvalDatasetName(resolve(spec.getEvalDatasetName(), directory));
         absolute.setChatTemplatePath(resolve(spec.getChatTemplatePath(), directory));
         absolute.setCheckpointDir(resolve(spec.getCheckpointDir(), directory));
         String resume = spec.getResumeFromCheckpoint();

@@ -69,9 +69,15 @@ class JobFlagsTest {
     }
 
     @Test
+    void shouldTakeYesterdaysNamesOfEvaluation() {
+        assertThat(parse("--evaluation_strategy", "steps", "--eval_steps", "100", "--validation_file", "e.jsonl")).isEqualTo(JobSpec.newBuilder()
+                .setEvalStrategy("steps").setEvalSteps(100).setEvalDatasetName("e.jsonl").build());
+    }
+
+    @Test
     void shouldRefuseWhatIsNotAvailableYet() {
-        assertThatThrownBy(() -> parse("--eval_steps", "100")).isInstanceOf(UsageException.class)
-                .hasMessageStartingWith("--eval_steps=100 is not available yet");
+        assertThatThrownBy(() -> parse("--use_peft_lora", "True")).isInstanceOf(UsageException.class)
+                .hasMessageStartingWith("--use_peft_lora=True is not available yet");
         assertThatThrownBy(() -> parse("--fp16", "true")).isInstanceOf(UsageException.class);
         assertThat(parse("--fp16", "false")).isEqualTo(JobSpec.getDefaultInstance());
     }

@@ -69,7 +69,8 @@ class BadInputIT {
             --dataset_name                | broken.jsonl   | 1 | broken.jsonl:2
             --dataset_name                | robot.jsonl    | 1 | no chat template
             --dataset_name                | half.csv       | 1 | half.csv:3
-            --splits                      | train,test     | 1 | --splits
+            --eval_strategy               | steps          | 1 | --eval_dataset_name
+            --eval_dataset_name           | nowhere        | 1 | --eval_strategy
             --chat_template_format        | alpaca         | 1 | chatml
             --microbatches_per_step       | 13             | 1 | microbatches_per_step=13
             --max_length                  | 65             | 1 | max_length

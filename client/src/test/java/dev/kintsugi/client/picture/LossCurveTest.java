@@ -29,6 +29,21 @@ class LossCurveTest {
     }
 
     @Test
+    void shouldShowBothCurvesAsText() throws IOException {
+        Path file = directory.resolve("metrics.jsonl");
+        Files.writeString(file, """
+                {"step": 1, "loss": 9.0}
+                {"step": 2, "loss": 8.0, "eval_loss": 8.5}
+                {"step": 3, "loss": 7.0, "eval_loss": null}
+                {"step": 4, "loss": 6.0, "eval_loss": 8.75}
+                """);
+        assertThat(CurveLines.of(LossCurve.read(file), LossCurve.readEvaluations(file))).containsExactly("  loss        █▆▃▁",
+                "  eval_loss   ▁█  8.7500 after step 4, best 8.5000 after step 2");
+        Files.writeString(file, "{\"step\": 1, \"loss\": 9.0}\n");
+        assertThat(CurveLines.of(LossCurve.read(file), LossCurve.readEvaluations(file))).containsExactly("  loss        ▁");
+    }
+
+    @Test
     void shouldSmoothEvenlyOnBothSides() {
         LossCurve line = new LossCurve(new long[] {1, 2, 3, 4, 5}, new double[] {5, 4, 3, 2, 1});
         assertThat(line.smoothed(2)).containsExactly(5, 4, 3, 2, 1);

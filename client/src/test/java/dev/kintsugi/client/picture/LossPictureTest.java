@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class LossPictureTest {
     private static final int GOLD = 0xFFB8860B;
+    private static final int BLUE = 0xFF1F5A99;
 
     @TempDir
     Path directory;
@@ -33,6 +34,16 @@ class LossPictureTest {
         assertThat(goldRow(image, 1150)).isGreaterThan(500);
         assertThat(darkPixels(image, 0, 60)).as("letters of the title").isGreaterThan(500);
         assertThat(darkPixels(image, 640, 675)).as("letters below the axis").isGreaterThan(50);
+    }
+
+    @Test
+    void shouldDrawEvaluationsAsASecondCurveWithinTheFrame() throws IOException {
+        BufferedImage image = draw(lines(300) + "{\"step\": 150, \"loss\": 2.57, \"eval_loss\": 11.5}\n"
+                + "{\"step\": 300, \"loss\": 2.0, \"eval_loss\": 6.0}\n");
+        assertThat(row(image, 625, BLUE)).as("the higher of both scales the picture").isBetween(80, 130);
+        assertThat(row(image, 1155, BLUE)).isBetween(280, 400);
+        assertThat(goldRow(image, 110)).isBetween(200, 320);
+        assertThat(row(draw(lines(300)), 1155, BLUE)).as("none without evaluations").isEqualTo(-1);
     }
 
     @Test
@@ -71,8 +82,12 @@ class LossPictureTest {
 
     /// The first row below the titles in which this column holds the smoothed curve's colour.
     private static int goldRow(BufferedImage image, int column) {
-        for (int row = 60; row < image.getHeight(); row++) {
-            if (image.getRGB(column, row) == GOLD) { return row; }
+        return row(image, column, GOLD);
+    }
+
+    private static int row(BufferedImage image, int column, int colour) {
+        for (int row = 75; row < image.getHeight(); row++) {
+            if (image.getRGB(column, row) == colour) { return row; }
         }
         return -1;
     }

@@ -2,6 +2,7 @@ package dev.kintsugi.client.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kintsugi.proto.v1.Evaluated;
 import dev.kintsugi.proto.v1.StepMetrics;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,6 +23,13 @@ class ProgressLineTest {
         StepMetrics known = STEP.toBuilder().setMfu(0.6042).build();
         assertThat(ProgressLine.plain(known, 300, 192)).endsWith("12,346 tokens/s  mfu 60.4 %  eta 3m12s");
         assertThat(ProgressLine.bar(known, 300, 192, 100)).endsWith("12,346 tok/s  mfu 60.4 %  eta 3m12s");
+    }
+
+    @Test
+    void shouldShowAnEvaluation() {
+        StepMetrics evaluated = STEP.toBuilder().setEvaluated(Evaluated.newBuilder().setLoss(4.61234)).build();
+        assertThat(ProgressLine.plain(evaluated, 300, 192)).startsWith("step 75/300  loss 4.5679  eval_loss 4.6123  grad_norm 1.500");
+        assertThat(ProgressLine.bar(evaluated, 300, 192, 100)).endsWith("loss 4.5679  eval_loss 4.6123  12,346 tok/s  eta 3m12s");
     }
 
     @Test

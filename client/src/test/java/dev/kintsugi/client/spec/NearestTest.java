@@ -10,7 +10,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class NearestTest {
     @ParameterizedTest
     @CsvSource({"max_step, max_steps", "max_stpes, max_steps", "--learning-rate, learning_rate", "LearningRate, learning_rate",
-            "warm_up_steps, warmup_steps", "per_device_batch_size, per_device_train_batch_size"})
+            "warm_up_steps, warmup_steps", "per_device_trian_batch_size, per_device_train_batch_size"})
     void shouldFindWhatWasMeant(String typed, String meant) {
         assertThat(Nearest.to(typed, JobFields.names())).contains(meant);
     }

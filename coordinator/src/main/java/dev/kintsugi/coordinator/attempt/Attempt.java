@@ -186,14 +186,15 @@ public final class Attempt implements Checkpoints.Listener {
 
     private void leaveIfDone() {
         if (phase != Phase.TRAINING || !checkpoints.isSettled() || !gang.all(r -> r.finished != null)) { return; }
-        if (committedStep < gang.maxSteps() && !spec.getSaveStrategy().equals("no")) {
+        long last = gang.lastStep();
+        if (committedStep < last && !spec.getSaveStrategy().equals("no")) {
             unfit(FailureKind.WORLD, "all ranks finished, but of the last step %d there is no checkpoint%s; the newest is of step %d"
-                    .formatted(gang.maxSteps(), damagedStep == gang.maxSteps() ? damage : "", committedStep));
+                    .formatted(last, damagedStep == last ? damage : "", committedStep));
             return;
         }
         phase = Phase.LEAVING;
         deadlineNs = clock.getAsLong() + SECONDS.toNanos(LEAVE_SECONDS_MAX);
-        listener.finished(gang.memoryFinished());
+        listener.finished(gang.memoryFinished(), last);
         stopIfLeft();
     }
 

@@ -19,7 +19,9 @@ public interface AttemptListener {
     void damaged(long goodStep);
 
     /// The final counters, by rank.
-    void finished(List<RankMemory> memory);
+    ///
+    /// @param lastStep fewer than planned where training ended early
+    void finished(List<RankMemory> memory, long lastStep);
 
     void note(String text);
 

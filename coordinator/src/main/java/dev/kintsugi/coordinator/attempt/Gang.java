@@ -93,9 +93,13 @@ public final class Gang {
     }
 
     private static MemoryEstimate estimate(JobSpec spec, AttemptStart start, int rank) {
-        var estimate = MemoryEstimator.estimate(start.model().plan(), rank, OptimizerSettings.of(spec).state(), spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(),
-                spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
+        var estimate = MemoryEstimator.estimate(start.model().plan(), rank, OptimizerSettings.of(spec).state(), spec.getPerDeviceTrainBatchSize(),
+                spec.getMaxLength(), spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
                 !spec.getSaveStrategy().equals("no"), spec.getThreads(), spec.getMicrobatchesPerStep() / spec.getWorldSize());
+        if (!spec.getEvalStrategy().isEmpty() && !spec.getEvalStrategy().equals("no")) {
+            estimate = MemoryEstimator.withEvaluation(estimate, start.model().plan().model().config(), spec.getPerDeviceEvalBatchSize(),
+                    spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(), spec.getBf16() ? DType.BF16 : DType.F32, spec.getThreads());
+        }
         var message = MemoryEstimate.newBuilder().setRank(rank).setTotalBytes(estimate.totalBytes());
         estimate.items().forEach(i -> message.addItems(MemoryItem.newBuilder().setPurpose(i.purpose()).setBytes(i.bytes())));
         return message.build();
@@ -111,6 +115,12 @@ public final class Gang {
 
     long maxSteps() {
         return ranks.getFirst().prepared.getMaxSteps();
+    }
+
+    /// The step that training ended with, once all ranks have finished.
+    long lastStep() {
+        long last = ranks.getFirst().finished.getLastStep();
+        return last == 0 ? maxSteps() : last;
     }
 
     /// The newest step that any rank was seen in.

@@ -1,6 +1,7 @@
 package dev.kintsugi.coordinator.checkpoint;
 
 import dev.kintsugi.proto.v1.JobSpec;
+import dev.kintsugi.sharding.manifest.BestEvaluation;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifest;
 import dev.kintsugi.sharding.manifest.Manifests;
@@ -128,21 +129,28 @@ public final class CheckpointDirectory {
 
     /// Removes what the newest `limit` verified checkpoints replace: all that is older.
     ///
+    /// @param keepsBest whether the one of the best evaluation stays
     /// @return steps of those that were removed
-    List<Long> prune(int limit) throws IOException {
+    List<Long> prune(int limit, boolean keepsBest) throws IOException {
         var kept = new ArrayList<Kept>();
         for (Committed c : all()) {
             boolean verified = storage.size(c.directory().resolve(CheckpointLayout.MANIFEST)).isPresent()
                     && storage.size(c.directory().resolve(CheckpointLayout.VERIFIED)).isPresent();
             kept.add(new Kept(c.step(), verified));
         }
-        List<Long> old = Retention.replaced(kept, limit);
+        List<Long> old = Retention.replaced(kept, limit, keepsBest ? bestStep() : 0);
         for (long step : old) {
             // The manifest goes first: from then on the checkpoint does not exist, however far the rest gets.
             storage.delete(of(step).resolve(CheckpointLayout.MANIFEST));
             storage.deleteTree(of(step));
         }
         return old;
+    }
+
+    /// By what the newest checkpoint says; 0: none yet.
+    private long bestStep() throws IOException {
+        Optional<Committed> newest = newest();
+        return newest.isEmpty() ? 0 : manifest(newest.get().directory()).training().best().map(BestEvaluation::step).orElse(0L);
     }
 
     /// Directories of steps in whatever state, in the steps' order.

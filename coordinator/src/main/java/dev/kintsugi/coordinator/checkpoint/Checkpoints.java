@@ -138,7 +138,7 @@ public final class Checkpoints implements AutoCloseable {
     private void prune() {
         if (!setting.spec().hasSaveTotalLimit()) { return; }
         onStorage(() -> {
-            setting.directory().prune(setting.spec().getSaveTotalLimit());
+            setting.directory().prune(setting.spec().getSaveTotalLimit(), setting.spec().getLoadBestModelAtEnd());
             return () -> {};
         }, e -> listener.note("old checkpoints could not be removed: " + e.getMessage()));
     }

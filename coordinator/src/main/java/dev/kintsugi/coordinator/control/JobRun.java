@@ -111,8 +111,8 @@ final class JobRun implements AttemptListener {
     }
 
     @Override
-    public void finished(List<RankMemory> memory) {
-        job.change(j -> j.clearMemory().addAllMemory(memory).setMessage("trained; the ranks are leaving"));
+    public void finished(List<RankMemory> memory, long lastStep) {
+        job.change(j -> j.setMaxSteps(lastStep).clearMemory().addAllMemory(memory).setMessage("trained; the ranks are leaving"));
     }
 
     @Override

@@ -35,16 +35,23 @@ record DiskNeed(long checkpointBytes, long checkpoints, String why) {
         if (!spec.hasSaveTotalLimit()) {
             return saves == Long.MAX_VALUE ? new DiskNeed(bytes, 1, "the first one") : new DiskNeed(bytes, saves, "all are kept");
         }
-        long atOnce = Math.max(1, spec.getSaveTotalLimit() + 1L - existing);
+        long best = spec.getLoadBestModelAtEnd() ? 1 : 0;
+        long atOnce = Math.max(1, spec.getSaveTotalLimit() + 1L + best - existing);
         return saves <= atOnce ? new DiskNeed(bytes, saves, "all that are planned")
-                : new DiskNeed(bytes, atOnce, "--save_total_limit=%d and the one being written%s".formatted(spec.getSaveTotalLimit(),
+                : new DiskNeed(bytes, atOnce, "--save_total_limit=%d and the one being written%s%s".formatted(spec.getSaveTotalLimit(),
+                        best == 0 ? "" : ", and the best",
                         existing == 0 ? "" : ", less those that are there"));
     }
 
-    /// How many will be written; the largest number there is where the number of steps is not known.
+    /// How many will be written at most; the largest number there is where the number of steps is not known.
     private static long saves(JobSpec spec, long fromStep) {
+        boolean best = spec.getLoadBestModelAtEnd();
+        if (!spec.hasMaxSteps() && (best || spec.getSaveSteps() > 0) || best && spec.getEvalStrategy().equals("epoch")) { return Long.MAX_VALUE; }
+        return planned(spec, fromStep) + (best ? Math.max(0, (spec.getMaxSteps() - fromStep) / spec.getEvalSteps()) : 0);
+    }
+
+    private static long planned(JobSpec spec, long fromStep) {
         if (spec.getSaveSteps() == 0) { return 1; }
-        if (!spec.hasMaxSteps()) { return Long.MAX_VALUE; }
         // At every multiple of save_steps, and at the end.
         return Math.ceilDiv(spec.getMaxSteps(), spec.getSaveSteps()) - fromStep / spec.getSaveSteps();
     }

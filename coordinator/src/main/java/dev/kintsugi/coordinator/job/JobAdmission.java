@@ -37,7 +37,7 @@ public final class JobAdmission {
         ModelConfig config = parse(json, configFile);
         ModelSpec model = ModelSpec.of(config);
         checkTokenizer(given);
-        DatasetPath.check(given.getDatasetName());
+        DatasetPath.check(given);
         CheckpointPlace place = CheckpointPlace.of(given, output);
         Optional<ResumeFacts> resume = ResumeCheck.check(given, place, model);
         JobSpec spec = JobSpecDefaults.fill(given, config.maxPositionEmbeddings(), resume).toBuilder()

@@ -27,6 +27,7 @@ final class JobSpecDefaults {
         fillReporting(spec);
         fillPlacement(spec);
         fillBatch(spec, maxPositions, resume);
+        EvaluationRules.fill(spec);
         resume.ifPresent(r -> r.checkAgrees(spec.build()));
         return spec.build();
     }

@@ -33,6 +33,7 @@ final class JobSpecRules {
         checkReporting(spec);
         checkPlacement(spec);
         checkData(spec);
+        EvaluationRules.check(spec);
     }
 
     private static void checkNames(JobSpec spec) {
@@ -143,13 +144,11 @@ final class JobSpecRules {
                 + " tokenizer's own template", format, String.join(", ", CHAT_FORMATS));
         require(format.isEmpty() || spec.getChatTemplatePath().isEmpty(), "--chat_template_format=%s and --chat_template_path=%s exclude each"
                 + " other; pass one of them", format, spec.getChatTemplatePath());
-        require(!spec.getSplits().contains(","), "--splits=%s names more than one split, but nothing is evaluated during training yet; name"
-                + " the one to train on", spec.getSplits());
         require(!spec.hasTrainSamplingStrategy() || SAMPLING.contains(spec.getTrainSamplingStrategy()),
                 "--train_sampling_strategy=%s is unknown; use one of %s", spec.getTrainSamplingStrategy(), String.join(", ", SAMPLING));
     }
 
-    private static void atLeast(String flag, boolean present, long value, long least) {
+    static void atLeast(String flag, boolean present, long value, long least) {
         require(!present || value >= least, "%s=%d must be at least %d", flag, value, least);
     }
 

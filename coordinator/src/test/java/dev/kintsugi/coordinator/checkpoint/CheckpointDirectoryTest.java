@@ -50,12 +50,12 @@ class CheckpointDirectoryTest {
 
     @Test
     void shouldPruneOnlyWhatNewerVerifiedOnesReplace() throws IOException {
-        assertThat(directory.prune(1)).as("none is verified").isEmpty();
+        assertThat(directory.prune(1, false)).as("none is verified").isEmpty();
         directory.markVerified(2, NOW);
-        assertThat(directory.prune(1)).as("10 is not verified").isEmpty();
+        assertThat(directory.prune(1, false)).as("10 is not verified").isEmpty();
         directory.markVerified(10, NOW);
-        assertThat(directory.prune(2)).isEmpty();
-        assertThat(directory.prune(1)).containsExactly(2L);
+        assertThat(directory.prune(2, false)).isEmpty();
+        assertThat(directory.prune(1, false)).containsExactly(2L);
         assertThat(path(2)).doesNotExist();
         assertThat(path(10)).exists();
         assertThat(path(20)).as("being written").exists();
@@ -71,7 +71,7 @@ class CheckpointDirectoryTest {
         assertThat(path(10).resolve("verified.json")).doesNotExist();
         directory.setAside(10, "a bit flipped");
         directory.markVerified(2, NOW);
-        assertThat(directory.prune(1)).as("newer than what is kept").isEmpty();
+        assertThat(directory.prune(1, false)).as("newer than what is kept").isEmpty();
     }
 
     @Test

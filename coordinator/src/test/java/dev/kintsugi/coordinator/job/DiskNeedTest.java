@@ -38,6 +38,14 @@ class DiskNeedTest {
     }
 
     @Test
+    void shouldCountTheBestOnes() {
+        JobSpec.Builder spec = spec().setMaxSteps(100).setLoadBestModelAtEnd(true).setEvalStrategy("steps").setEvalSteps(5);
+        assertThat(DiskNeed.of(spec.build(), MODEL, 0, 0).checkpoints()).as("10, and every evaluation's at most").isEqualTo(30);
+        assertThat(DiskNeed.of(spec.setSaveTotalLimit(2).build(), MODEL, 0, 0).checkpoints()).isEqualTo(4);
+        assertThat(DiskNeed.of(spec.setEvalStrategy("epoch").clearEvalSteps().build(), MODEL, 0, 0).checkpoints()).isEqualTo(4);
+    }
+
+    @Test
     void shouldNeedNothingWhereNothingIsSaved() {
         assertThat(DiskNeed.of(spec().setSaveStrategy("no").setMaxSteps(10).build(), MODEL, 0, 0).bytes()).isZero();
     }

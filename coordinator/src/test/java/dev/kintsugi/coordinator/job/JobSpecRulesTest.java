@@ -67,8 +67,37 @@ class JobSpecRulesTest {
                 mistake("--peak_tflops=0.0 must be above 0; leave it out to have it measured", s -> s.setPeakTflops(0)),
                 mistake("--save_strategy=epoch is unknown; use one of steps, no", s -> s.setSaveStrategy("epoch")),
                 mistake("--chat_template_format=alpaca", s -> s.setChatTemplateFormat("alpaca")),
-                mistake("--splits=train,test", s -> s.setSplits("train,test")),
+                mistake("--splits=a,b,c must name a split to train on", s -> s.setSplits("a,b,c")),
+                mistake("--splits=train, must name", s -> s.setSplits("train,")),
+                mistake("--splits=test,test evaluates on what it trains on", s -> s.setSplits("test,test")),
+                mistake("--eval_strategy=always is unknown; use one of no, steps, epoch", s -> s.setEvalStrategy("always")),
+                mistake("--eval_strategy steps has nothing to evaluate on; name a second split", s -> s.setEvalSteps(5)),
+                mistake("--eval_steps=0 must be at least 1", s -> evaluated(s).setEvalSteps(0)),
+                mistake("--eval_steps=5 is for --eval_strategy steps alone, not epoch", s -> evaluated(s).setEvalSteps(5).setEvalStrategy("epoch")),
+                mistake("--per_device_eval_batch_size=0 must be", s -> evaluated(s).setPerDeviceEvalBatchSize(0)),
+                mistake("--eval_dataset_name=/data/e is not evaluated with --eval_strategy no", s -> s.setEvalDatasetName("/data/e")),
+                mistake("--metric_for_best_model=accuracy is unknown", s -> evaluated(s).setMetricForBestModel("accuracy")),
+                mistake("--early_stopping_patience=0", s -> evaluated(s).setEarlyStoppingPatience(0)),
+                mistake("--early_stopping_patience needs evaluations", s -> s.setEarlyStoppingPatience(2)),
+                mistake("--early_stopping_threshold=-1.0", s -> evaluated(s).setEarlyStoppingPatience(2).setEarlyStoppingThreshold(-1)),
+                mistake("--early_stopping_threshold=0.1 needs --early_stopping_patience", s -> evaluated(s).setEarlyStoppingThreshold(0.1)),
+                mistake("--load_best_model_at_end True needs evaluations", s -> s.setLoadBestModelAtEnd(true)),
+                mistake("--load_best_model_at_end True needs checkpoints", s -> evaluated(s).setLoadBestModelAtEnd(true).setSaveStrategy("no")),
                 mistake("--train_sampling_strategy=length", s -> s.setTrainSamplingStrategy("length")));
+    }
+
+    private static JobSpec.Builder evaluated(JobSpec.Builder spec) {
+        return spec.setEvalStrategy("steps").setSplits("train, test");
+    }
+
+    @Test
+    void shouldFillWhatEvaluationsNeed() {
+        JobSpec spec = fill(VALID.toBuilder().setSplits("train,test").setEvalStrategy("steps").setLoggingSteps(25).setPerDeviceTrainBatchSize(3));
+        assertThat(spec.getEvalSteps()).isEqualTo(25);
+        assertThat(spec.getPerDeviceEvalBatchSize()).isEqualTo(3);
+        assertThat(spec.getMetricForBestModel()).isEqualTo("eval_loss");
+        assertThat(fill(VALID.toBuilder().setSplits("train,test").setEvalSteps(7)).getEvalStrategy()).isEqualTo("steps");
+        assertThat(fill(VALID.toBuilder().setSplits("train,test")).getEvalStrategy()).isEqualTo("no");
     }
 
     private static Arguments mistake(String message, UnaryOperator<JobSpec.Builder> change) {

@@ -43,6 +43,12 @@ public final class ActivationEstimate {
         return 2 * statistic(T) + e.stream() + Math.max(e.block.forwardPeak(false), head);
     }
 
+    /// Enough to evaluate a micro-batch of this many sequences above what a training step of another many has fixed: ids, labels, one tensor for the
+    /// residual stream, then one block at a time, then a loss chunk.
+    long evaluation(ActivationEstimate training) {
+        return training.fixed() + 2 * statistic(N) + stream() + Math.max(block.forwardPeak(false), lossChunk());
+    }
+
     /// The arena's high-water mark of a training step.
     long total(ActivationCheckpointing checkpointing) {
         boolean full = checkpointing == ActivationCheckpointing.FULL;

@@ -34,6 +34,15 @@ public record StepMemory(long activationBytes, List<Long> gradientOffsets, long 
         return ofScratch(plan, rank, B, T, dtype, checkpointing, scratch, rounds);
     }
 
+    /// The arena's height in an evaluation between two steps, when no accumulator holds anything.
+    ///
+    /// @param evaluated samples of a micro-batch that is evaluated
+    /// @param B samples of one that is trained on
+    public static long evaluationBytes(ModelConfig c, long evaluated, long B, long T, DType dtype, int threads) {
+        long scratch = ScratchSizes.attentionNumel(threads, B, T, T, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
+        return new ActivationEstimate(c, evaluated, T, dtype, scratch).evaluation(new ActivationEstimate(c, B, T, dtype, scratch));
+    }
+
     /// For kernels that want another amount of scratch, such as none.
     ///
     /// @param attentionScratch elements

@@ -53,6 +53,11 @@ record Field(String path, JsonNode node) {
         return node.intValue();
     }
 
+    double number() {
+        if (!node.isNumber()) { throw wrong("a number"); }
+        return node.doubleValue();
+    }
+
     /// The object itself, compact.
     String object() {
         if (!node.isObject()) { throw wrong("an object"); }

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Function;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -26,6 +27,7 @@ import tools.jackson.databind.node.ObjectNode;
 public final class Manifests {
     private static final String OPTIMIZER = "optimizer";         // absent in early checkpoints, which are AdamW's
     private static final String SKIPPED = "skipped_steps";       // absent where there are none
+    private static final String BEST = "best_evaluation";        // absent before the first one
     private static final JsonMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .enable(SerializationFeature.INDENT_OUTPUT).build();
     private static final String FORMAT = "kintsugi-checkpoint";
@@ -62,6 +64,7 @@ public final class Manifests {
                 .put("microbatches_per_step", t.microbatchesPerStep()).put("seed", t.seed())
                 .put("dataset_digest", t.datasetDigest());
         if (t.skippedSteps() > 0) { training.put(SKIPPED, t.skippedSteps()); }
+        t.best().ifPresent(b -> training.putObject(BEST).put("step", b.step()).put("metric", b.metric()).put("stale", b.stale()));
         root.put("world_size", m.worldSize());
         putOptimizer(root, m.optimizer());
         ArrayNode files = root.putArray("files");
@@ -122,13 +125,18 @@ public final class Manifests {
         Field t = root.get("training");
         var training = new TrainingPosition(t.get("step").integer(), t.has(SKIPPED) ? t.get(SKIPPED).integer() : 0, t.get("samples_seen").integer(),
                 t.get("tokens_seen").integer(),
-                t.get("microbatches_per_step").integer(), t.get("seed").integer(), t.get("dataset_digest").text());
+                t.get("microbatches_per_step").integer(), t.get("seed").integer(), t.get("dataset_digest").text(),
+                t.has(BEST) ? Optional.of(best(t.get(BEST))) : Optional.empty());
         var origin = new Origin(root.get("kintsugi_version").text(), root.get("saved_at").text(), Origin.strategy(root.get("strategy").text()),
                 root.get("ranks").int32());
         return new Manifest(origin, training, root.get("world_size").int32(),
                 root.has(OPTIMIZER) ? optimizer(root.get(OPTIMIZER)) : OptimizerState.ADAMW,
                 each(root.get("units"), Manifests::unit), each(root.get("files"), Manifests::file), root.get("job").object(),
                 root.get("model_config").object());
+    }
+
+    private static BestEvaluation best(Field f) {
+        return new BestEvaluation(f.get("step").integer(), f.get("metric").number(), f.get("stale").int32());
     }
 
     private static OptimizerState optimizer(Field f) {

@@ -21,7 +21,7 @@ public sealed interface Instruction {
     /// Wait until every rank has read what the unit's gradient slot held before.
     record ClaimGradient(int unit) implements Instruction {}
 
-    /// Final norm, head and loss, forward and backward in one, with the parameters of `unit`.
+    /// Final norm, head and loss, in training forward and backward in one, with the parameters of `unit`.
     record Loss(int unit) implements Instruction {}
 
     /// Run the unit backward: its unsharded gradient is complete afterwards.

@@ -24,7 +24,7 @@ class ManifestsTest {
     private static final String CONFIG = "{\"model_type\": \"llama\", \"rms_norm_eps\": 1e-05, \"rope_theta\": 10000.0}";
     private static final TrainingState TRAINING = TrainingState.newBuilder().setStep(250).setSkippedSteps(2).setSamplesSeen(3000)
             .setTokensSeen(1 << 20)
-            .setMicrobatchesPerStep(12).setSeed(-7).setDatasetDigest("ab").build();
+            .setMicrobatchesPerStep(12).setSeed(-7).setDatasetDigest("ab").setBest(new BestEvaluation(200, 0.1 + 0.2, 3).toProto()).build();
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 16})

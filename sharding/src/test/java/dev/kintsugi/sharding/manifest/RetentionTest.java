@@ -10,7 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class RetentionTest {
-    /// Steps, `v` after those that are verified.
+    /// Steps, `v` after those that are verified, `b` after the best.
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             4v 8v 12v      | 2 | 4
@@ -22,11 +22,19 @@ class RetentionTest {
             4 8 12         | 1 | ''
             2 4v 8v 12     | 2 | 2
             4v             | 2 | ''
+            4v 8v 12vb     | 1 | 4 8
+            4v 8vb 12v     | 1 | 4
+            4vb 8v 12v     | 2 | ''
             """)
-    void shouldRemoveOnlyWhatNewerVerifiedOnesReplace(String checkpoints, int limit, String removed) {
-        List<Kept> kept = Arrays.stream(checkpoints.split(" ")).map(c -> new Kept(Long.parseLong(c.replace("v", "")), c.endsWith("v"))).toList();
+    void shouldRemoveOnlyWhatNewerVerifiedOnesReplaceAndNeverTheBest(String checkpoints, int limit, String removed) {
+        List<Kept> kept = Arrays.stream(checkpoints.split(" ")).map(c -> new Kept(number(c), c.contains("v"))).toList();
+        long best = Arrays.stream(checkpoints.split(" ")).filter(c -> c.endsWith("b")).mapToLong(RetentionTest::number).sum();
         List<Long> expected = removed.isEmpty() ? List.of() : Arrays.stream(removed.split(" ")).map(Long::parseLong).toList();
-        assertThat(Retention.replaced(kept, limit)).isEqualTo(expected);
-        assertThatThrownBy(() -> Retention.replaced(kept, 0)).hasMessage("save_total_limit=0; must be at least 1");
+        assertThat(Retention.replaced(kept, limit, best)).isEqualTo(expected);
+        assertThatThrownBy(() -> Retention.replaced(kept, 0, 0)).hasMessage("save_total_limit=0; must be at least 1");
+    }
+
+    private static long number(String checkpoint) {
+        return Long.parseLong(checkpoint.replaceAll("[vb]", ""));
     }
 }

@@ -100,6 +100,23 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
         return saves() && spec.getSaveSteps() > 0 && step % spec.getSaveSteps() == 0;
     }
 
+    /// Whether there is an evaluation.
+    boolean evaluates() {
+        return !spec.getEvalStrategy().isEmpty() && !spec.getEvalStrategy().equals("no");
+    }
+
+    /// Samples of a micro-batch that is evaluated.
+    int evaluationBatch() {
+        return spec.hasPerDeviceEvalBatchSize() ? spec.getPerDeviceEvalBatchSize() : batch;
+    }
+
+    /// @param index 0: the split to train on, 1: the one to evaluate on
+    /// @return its name; empty: all files
+    String split(int index) {
+        String[] names = spec.getSplits().split(",");
+        return index < names.length ? names[index].strip() : "";
+    }
+
     /// Where checkpoints go; all ranks reach it.
     StoragePath checkpointDir() {
         if (!spec.getCheckpointDir().isEmpty()) { return StoragePath.of(spec.getCheckpointDir()); }

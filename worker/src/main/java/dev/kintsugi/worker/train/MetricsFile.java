@@ -39,10 +39,12 @@ final class MetricsFile implements AutoCloseable {
     }
 
     void append(StepMetrics m) {
-        String line = ("{\"step\":%d,\"loss\":%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s,"
+        String line = ("{\"step\":%d,\"loss\":%s%s,\"grad_norm\":%s,\"learning_rate\":%s,\"tokens\":%d,\"step_seconds\":%s%s,"
                 + "\"tokens_per_second\":%s,\"model_flops_per_second\":%s,\"peak_flops_per_second\":%s,\"mfu\":%s,\"peak_rss_bytes\":%d,"
                 + "\"phases\":{%s}}\n")
-                .formatted(m.getStep(), number(m.getLoss()), number(m.getGradNorm()), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
+                .formatted(m.getStep(), number(m.getLoss()), evaluated(m),
+                        number(m.getGradNorm()), m.getLearningRate(), m.getTokens(), round(m.getStepSeconds(), 1e6),
+                        evaluationSeconds(m),
                         round(m.getTokensPerSecond(), 10), Math.round(m.getModelFlopsPerSecond()), Math.round(m.getPeakFlopsPerSecond()),
                         round(m.getMfu(), 1e6), m.getPeakResidentBytes(), phases(m));
         try {
@@ -50,6 +52,14 @@ final class MetricsFile implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot append to metrics.jsonl", e);
         }
+    }
+
+    private static String evaluated(StepMetrics m) {
+        return !m.hasEvaluated() ? "" : ",\"eval_loss\":%s,\"eval_tokens\":%d".formatted(number(m.getEvaluated().getLoss()), m.getEvaluated().getTokens());
+    }
+
+    private static String evaluationSeconds(StepMetrics m) {
+        return !m.hasEvaluated() ? "" : ",\"eval_seconds\":%s".formatted(round(m.getEvaluated().getSeconds(), 1e6));
     }
 
     private static String phases(StepMetrics m) {

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.train;
 
+import dev.kintsugi.proto.v1.Evaluated;
 import dev.kintsugi.proto.v1.JoinResponse;
 import dev.kintsugi.proto.v1.LoadMemory;
 import dev.kintsugi.proto.v1.LoadMode;
@@ -15,6 +16,8 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.estimate.StepMemory;
+import dev.kintsugi.sharding.manifest.BestEvaluation;
+import dev.kintsugi.sharding.manifest.TrainingPosition;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -28,10 +31,10 @@ import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroups;
 import dev.kintsugi.worker.collective.GroupConfig;
 import dev.kintsugi.worker.collective.Journal;
-import dev.kintsugi.worker.data.DatasetConfig;
-import dev.kintsugi.worker.data.PackedDataset;
+import dev.kintsugi.worker.data.DatasetIndex;
 import dev.kintsugi.worker.data.TokenBlocks;
 import dev.kintsugi.worker.failure.CallerException;
+import dev.kintsugi.worker.fsdp.EvaluationInterpreter;
 import dev.kintsugi.worker.fsdp.GradientShards;
 import dev.kintsugi.worker.fsdp.PhaseClock;
 import dev.kintsugi.worker.fsdp.RankTensors;
@@ -45,10 +48,11 @@ import dev.kintsugi.worker.optim.GradientNorm;
 import dev.kintsugi.worker.optim.Optimizers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -79,11 +83,12 @@ final class Rank implements CoordinatorLink.Pulse {
         Kernels kernels = KernelFactory.open("cpu", settings.spec().getThreads());
         LOG.info("rank {} of {}, generation {}: {}", arguments.rank(), arguments.worldSize(), arguments.generation(), kernels.description());
         try (WeightSource source = firstWeights(assignment, settings, plan)) {
-            Path index = arguments.rank() == 0 ? prepareData(settings, plan) : null;
+            DataFiles files = arguments.rank() == 0 ? prepareData(settings, plan) : null;
             try (CollectiveGroup opened = openGroup(assignment, plan.sharding())) {
                 group = opened;
-                index = agreeOnData(index);
-                train(assignment, settings, plan, kernels, source, index);
+                doing = "waiting for the dataset";
+                files = DataFiles.agree(group, files);
+                train(assignment, settings, plan, kernels, source, files);
             }
         }
     }
@@ -102,13 +107,9 @@ final class Rank implements CoordinatorLink.Pulse {
         return settings.spec().getModelName().isEmpty() ? LoadMode.DIRECT : settings.spec().getLoad();
     }
 
-    private Path prepareData(JobSettings settings, ShardPlan plan) {
+    private DataFiles prepareData(JobSettings settings, ShardPlan plan) {
         doing = "tokenizing the dataset";
-        var spec = settings.spec();
-        String tokenizer = spec.getTokenizerName().isEmpty() ? spec.getModelName() : spec.getTokenizerName();
-        var config = new DatasetConfig(spec.getDatasetName(), spec.getSplits(), Path.of(tokenizer), settings.samples(),
-                plan.model().config().vocabSize(), settings.outputDir(), spec.getThreads());
-        return PackedDataset.prepare(config, new PackedDataset.Listener() {
+        return DataFiles.prepare(settings, plan.model().config().vocabSize(), new DatasetIndex.Listener() {
             @Override
             public void progress(long read, long total, long tokens) {
                 doing = "tokenizing the dataset, %d of %d bytes".formatted(read, total);
@@ -137,27 +138,27 @@ final class Rank implements CoordinatorLink.Pulse {
         return hosts == 1 && assignment.getSpec().getTransport() == Transport.TRANSPORT_UNSPECIFIED;
     }
 
-    /// Rank 0's index file, on storage that all share.
-    private Path agreeOnData(Path index) {
-        doing = "waiting for the dataset";
-        byte[] mine = index == null ? new byte[0] : index.toString().getBytes(StandardCharsets.UTF_8);
-        return Path.of(new String(group.exchange("dataset", mine).getFirst(), StandardCharsets.UTF_8));
-    }
-
-    private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, Path index)
+    private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, DataFiles files)
             throws IOException, InterruptedException {
         MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.state(), settings.batch(), settings.length(),
                 settings.dtype(), settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
-        try (TokenBlocks data = PackedDataset.open(index); RankTensors tensors = new RankTensors(plan, arguments.rank(), settings.state())) {
+        if (settings.evaluates()) {
+            estimate = MemoryEstimator.withEvaluation(estimate, plan.model().config(), settings.evaluationBatch(), settings.batch(), settings.length(),
+                    settings.dtype(), settings.spec().getThreads());
+        }
+        try (TokenBlocks data = DatasetIndex.open(files.training());
+                TokenBlocks evaluationData = files.evaluation().map(DatasetIndex::open).orElse(null);
+                RankTensors tensors = new RankTensors(plan, arguments.rank(), settings.state())) {
             doing = "loading weights";
             CheckpointReader saved = assignment.hasResume() ? CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory())) : null;
             Progress from = saved == null ? Progress.NONE : goOn(saved, settings, data);
+            Optional<BestEvaluation> best = saved == null ? Optional.empty() : TrainingPosition.of(saved.training()).best();
             String digest = startWeights(settings, plan, tensors, source, saved);
             loaded = loading.end();
             LOG.info(LoadingMemory.describe(loaded, LoadMemory.getDefaultInstance()));
             var prepared = Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(settings.maxSteps(data.size(), from)).setSamples(data.size());
             if (prepared.getMaxSteps() > 0) {
-                train(assignment, settings, plan, kernels, data, tensors, estimate, prepared, from);
+                train(assignment, settings, plan, kernels, data, evaluationData, tensors, estimate, prepared, from, best);
             } else {        // that was all the job wanted
                 link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
                 link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(digest)
@@ -167,15 +168,16 @@ final class Rank implements CoordinatorLink.Pulse {
     }
 
     /// What steps need beside the shards is allocated once these are loaded.
-    private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, TokenBlocks data, RankTensors tensors,
-            MemoryEstimator.Estimate estimate, Prepared.Builder prepared, Progress from) throws IOException, InterruptedException {
+    private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, TokenBlocks data,
+            TokenBlocks evaluationData, RankTensors tensors, MemoryEstimator.Estimate estimate, Prepared.Builder prepared, Progress from,
+            Optional<BestEvaluation> best) throws IOException, InterruptedException {
         ModelConfig config = plan.model().config();
         DType dtype = settings.dtype();
         StepMemory memory = StepMemory.of(plan, arguments.rank(), settings.batch(), settings.length(), dtype, settings.checkpointing(),
                 settings.spec().getThreads(), settings.rounds());
         var clock = new PhaseClock();
         try (Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(memory.bytes());
+                StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), evaluationBytes(settings, config)));
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), from.steps()) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
                 CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), settings.state(),
@@ -187,16 +189,25 @@ final class Rank implements CoordinatorLink.Pulse {
             var gradients = new GradientShards(plan, arguments.rank(), arena, memory);
             var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
                     settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);
-            loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter, Optimizers.open(settings.optimizer(), kernels, plan, arguments.rank(), group::exchange),
-                    new GradientNorm(kernels, plan, arguments.rank()), data, saves, link, metrics,
-                    accounting, clock, from);
+            Supplier<Evaluated> evaluation = evaluationData == null ? null
+                    : new Evaluation(evaluationData, group, new EvaluationInterpreter(plan, group, units, tensors.state().parameters(), gradients, model,
+                            kernels, arena, settings.evaluationBatch(), settings.length()), settings.evaluationBatch())::run;
+            loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter,
+                    Optimizers.open(settings.optimizer(), kernels, plan, arguments.rank(), group::exchange),
+                    new GradientNorm(kernels, plan, arguments.rank()), data, new Evaluations(settings.spec(), data.size(), evaluation, best), saves, link,
+                    metrics, accounting, clock, from);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim();
             link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
             doing = "training";
             loop.run();
-            link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, tensors))
+            link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, tensors)).setLastStep(loop.step())
                     .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.usedBytes()))));
         }
+    }
+
+    private static long evaluationBytes(JobSettings settings, ModelConfig config) {
+        return !settings.evaluates() ? 0 : StepMemory.evaluationBytes(config, settings.evaluationBatch(), settings.batch(), settings.length(),
+                settings.dtype(), settings.spec().getThreads());
     }
 
     private StepAccounting accounting(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, PhaseClock clock) {

@@ -1,10 +1,12 @@
 package dev.kintsugi.worker.train;
 
+import dev.kintsugi.proto.v1.Evaluated;
 import dev.kintsugi.proto.v1.RankEvent;
 import dev.kintsugi.proto.v1.StepCompleted;
 import dev.kintsugi.proto.v1.StepMetrics;
 import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.sharding.exact.ExactSum;
+import dev.kintsugi.sharding.manifest.BestEvaluation;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.data.Batches;
@@ -23,6 +25,7 @@ import dev.kintsugi.worker.optim.Optimizer;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntConsumer;
 
 /// Steps from the resume point to the end. One thread; everything that crosses ranks goes through the group.
@@ -46,6 +49,7 @@ final class TrainingLoop {
     private final long maxSteps;
     private final IntConsumer beforeUnit = this::beforeUnit;
     private final Divergence divergence;
+    private final Evaluations evaluations;
     private int skippedInARow;
     private volatile Progress done;
 
@@ -53,8 +57,8 @@ final class TrainingLoop {
     private record Totals(double lossSum, double gradNorm) {}
 
     TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, ShardBuffers state, GradientShards gradients, RoundInterpreter interpreter,
-            Optimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Checkpoints checkpoints, CoordinatorLink link,
-            MetricsFile metrics, StepAccounting accounting, PhaseClock clock, Progress from) {
+            Optimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Evaluations evaluations, Checkpoints checkpoints,
+            CoordinatorLink link, MetricsFile metrics, StepAccounting accounting, PhaseClock clock, Progress from) {
         this.settings = settings;
         this.plan = plan;
         this.group = group;
@@ -67,6 +71,7 @@ final class TrainingLoop {
         this.order = new SampleOrder(settings.sampling(), settings.spec().getSeed(), data.size());
         this.maxSteps = settings.maxSteps(data.size(), from);
         this.schedule = settings.schedule(maxSteps);
+        this.evaluations = evaluations;
         this.checkpoints = checkpoints;
         this.link = link;
         this.metrics = metrics;
@@ -87,15 +92,26 @@ final class TrainingLoop {
 
     /// Returns when the last step's checkpoint is committed, and read back.
     void run() throws InterruptedException {
-        boolean hasSteps = step() < maxSteps;
-        while (step() < maxSteps) {
+        boolean hasSteps = !isOver();
+        while (!isOver()) {
             group.enterStep(step() + 1);
             oneStep(done);
         }
+        if (evaluations.stopsEarly() && metrics != null) { link.note(whyEarly()); }
         if (hasSteps && settings.saves()) { saveLast(); }
     }
 
-    private void oneStep(Progress before) {
+    private boolean isOver() {
+        return step() >= maxSteps || evaluations.stopsEarly();
+    }
+
+    private String whyEarly() {
+        BestEvaluation best = evaluations.best().orElseThrow();
+        return "stopped early after step %d: eval_loss was no better in %d evaluations than the %.4f after step %d".formatted(step(), best.stale(),
+                best.metric(), best.step());
+    }
+
+    private void oneStep(Progress before) throws InterruptedException {
         long step = before.steps() + 1;
         long startNs = System.nanoTime();
         clock.begin();
@@ -109,12 +125,19 @@ final class TrainingLoop {
         } else {
             skip(before, samples.tokens(), 1.0 / counted, loss, totals.gradNorm);
         }
-        if (settings.saveDueAfter(step) && step < maxSteps) {
-            clock.enter(Phase.CHECKPOINT);
-            checkpoints.save(state, trainingState());
-        }
         clock.end();
-        if (metrics != null) { report(done, samples.tokens(), loss, totals.gradNorm, learningRate, (System.nanoTime() - startNs) / 1e9); }
+        Optional<Evaluated> evaluated = evaluations.after(before, done, step == maxSteps);
+        if (!isOver()) { save(step); }
+        double seconds = (System.nanoTime() - startNs) / 1e9 - evaluated.map(Evaluated::getSeconds).orElse(0.0);
+        if (metrics != null) { report(done, samples.tokens(), loss, totals.gradNorm, learningRate, seconds, evaluated); }
+    }
+
+    private void save(long step) throws InterruptedException {
+        if (!evaluations.savesBest() && !settings.saveDueAfter(step)) { return; }
+        clock.enter(Phase.CHECKPOINT);
+        if (evaluations.savesBest()) { checkpoints.awaitDecision(decisionTimeoutMs()); }     // the one before must not make it be given up
+        checkpoints.save(state, trainingState());
+        clock.end();
     }
 
     private void apply(Progress before, long tokens, double gradNorm, double learningRate) {
@@ -178,16 +201,21 @@ final class TrainingLoop {
         done = before.skip(settings.samplesPerStep(), tokens);
     }
 
-    private void report(Progress done, long tokens, double loss, double gradNorm, double learningRate, double seconds) {
-        StepMetrics m = accounting.metrics(done, tokens, loss, gradNorm, learningRate, seconds);
+    private void report(Progress done, long tokens, double loss, double gradNorm, double learningRate, double seconds,
+            Optional<Evaluated> evaluated) {
+        StepMetrics.Builder builder = accounting.metrics(done, tokens, loss, gradNorm, learningRate, seconds).toBuilder();
+        evaluated.ifPresent(builder::setEvaluated);
+        StepMetrics m = builder.build();
         metrics.append(m);
         link.send(RankEvent.newBuilder().setStepCompleted(StepCompleted.newBuilder().setMetrics(m)));
     }
 
     private TrainingState trainingState() {
-        return TrainingState.newBuilder().setStep(done.steps()).setSkippedSteps(done.skipped()).setSamplesSeen(done.samples())
+        var training = TrainingState.newBuilder().setStep(done.steps()).setSkippedSteps(done.skipped()).setSamplesSeen(done.samples())
                 .setTokensSeen(done.tokens()).setMicrobatchesPerStep(settings.microbatches())
-                .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest()).build();
+                .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest());
+        evaluations.best().ifPresent(b -> training.setBest(b.toProto()));
+        return training.build();
     }
 
     /// There is no later one to make up for it, so it waits for the save before it, and then for its own.

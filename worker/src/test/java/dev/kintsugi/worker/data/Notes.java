@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// Keeps what it is told.
-final class Notes implements PackedDataset.Listener {
+final class Notes implements DatasetIndex.Listener {
     final List<String> sentences = new ArrayList<>();
 
     @Override

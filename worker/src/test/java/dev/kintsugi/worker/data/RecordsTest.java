@@ -28,7 +28,7 @@ class RecordsTest {
     }
 
     private Path prepare(String name, String split, SampleSettings settings) {
-        return PackedDataset.prepare(new DatasetConfig(directory.resolve(name).toString(), split, Fixtures.QUICKSTART, settings, 8192,
+        return DatasetIndex.prepare(new DatasetConfig(directory.resolve(name).toString(), split, Fixtures.QUICKSTART, settings, 8192,
                 directory.resolve("out"), 1), notes);
     }
 
@@ -105,7 +105,7 @@ class RecordsTest {
     void shouldLeaveOutWhatCountsNothingAndSaySo() throws IOException {
         String longPrompt = "{\"prompt\": \"" + "word ".repeat(50) + "word\", \"completion\": \" b\"}\n";
         write("a.jsonl", "{\"prompt\": \"a\", \"completion\": \" b\"}\n" + longPrompt);
-        try (TokenBlocks blocks = PackedDataset.open(prepare("a.jsonl", "", settings(16, "", "")))) {
+        try (TokenBlocks blocks = DatasetIndex.open(prepare("a.jsonl", "", settings(16, "", "")))) {
             assertThat(blocks.size()).isEqualTo(1);
             assertThat(blocks.blockLength()).isEqualTo(16);
         }
@@ -124,7 +124,7 @@ class RecordsTest {
     }
 
     private String digest(String name) {
-        try (TokenBlocks blocks = PackedDataset.open(prepare(name, "", settings(64, "chatml", "")))) {
+        try (TokenBlocks blocks = DatasetIndex.open(prepare(name, "", settings(64, "chatml", "")))) {
             return blocks.digest();
         }
     }

@@ -53,7 +53,7 @@ class SampleConformanceTest {
         var config = new DatasetConfig(FIXTURES.resolve(form + ".jsonl").toString(), "", tokenizer.equals("bpe") ? Fixtures.QUICKSTART : Fixtures.UNIGRAM,
                 settings, 8192, directory, 2);
         List<Sample> samples = new ArrayList<>();
-        try (TokenBlocks blocks = PackedDataset.open(PackedDataset.prepare(config, new Notes())); Arena arena = Arena.ofConfined()) {
+        try (TokenBlocks blocks = DatasetIndex.open(DatasetIndex.prepare(config, new Notes())); Arena arena = Arena.ofConfined()) {
             var order = new SampleOrder(SampleOrder.Sampling.SEQUENTIAL, 0, blocks.size());
             for (long i = 0; i < blocks.size(); i++) { samples.add(sample(blocks, order, i, arena)); }
         }

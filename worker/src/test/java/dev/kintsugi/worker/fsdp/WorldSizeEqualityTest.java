@@ -27,6 +27,7 @@ import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
 import dev.kintsugi.worker.optim.GradientNorm;
 import dev.kintsugi.worker.optim.Optimizer;
@@ -42,6 +43,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
@@ -63,6 +65,26 @@ class WorldSizeEqualityTest {
 
     /// What must be equal: losses and norms of all steps, and the unsharded weights (without padding).
     private record Outcome(List<Long> lossAndNormBits, List<Float> weights) {}
+
+    /// Evaluations after each step, of data that does not divide into micro-batches nor these into ranks.
+    private static final int EVALUATED = 7;
+    private static final int EVALUATED_BATCH = 3;
+    private final ConcurrentHashMap<Integer, List<Long>> evaluations = new ConcurrentHashMap<>();
+    private boolean evaluates;
+
+    @ParameterizedTest
+    @CsvSource({"FULL_SHARD, 2, false, NONE, F32", "FULL_SHARD, 4, true, FULL, BF16", "SHARD_GRAD_OP, 3, false, SELECTIVE, BF16",
+            "NO_SHARD, 2, true, NONE, F32", "HYBRID_SHARD, 4, false, FULL, F32"})
+    void shouldEvaluateWithTheBitsOfOneRankAndChangeNone(ShardingStrategy strategy, int worldSize, boolean tied, ActivationCheckpointing checkpointing,
+            DType dtype) throws Exception {
+        Outcome without = train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype, MICROBATCHES);
+        evaluates = true;
+        assertThat(train(Sharding.of(strategy, worldSize, 2), tied, checkpointing, dtype, MICROBATCHES)).isEqualTo(without);
+        List<Long> ofAll = evaluations.get(worldSize);
+        evaluations.clear();
+        assertThat(train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype, MICROBATCHES)).isEqualTo(without);
+        assertThat(ofAll).hasSize(STEPS).doesNotHaveDuplicates().isEqualTo(evaluations.get(1));
+    }
 
     @ParameterizedTest
     @CsvSource({"FULL_SHARD, 2, false, NONE, F32", "FULL_SHARD, 3, false, SELECTIVE, BF16", "FULL_SHARD, 4, false, FULL, F32",
@@ -126,29 +148,62 @@ class WorldSizeEqualityTest {
         }
     }
 
-    private static Outcome rank(ShardPlan plan, int rank, ActivationCheckpointing checkpointing, DType dtype, int microbatches, Path shm) {
+    private Outcome rank(ShardPlan plan, int rank, ActivationCheckpointing checkpointing, DType dtype, int microbatches, Path shm) {
         ModelConfig config = plan.model().config();
         Kernels kernels = new ReferenceKernels();
         var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(),
                 Duration.ofSeconds(30)), plan.sharding(), GroupConfig.Transport.SHM);
         StepMemory memory = StepMemory.ofScratch(plan, rank, BATCH, LENGTH, dtype, checkpointing, 0, microbatches / plan.worldSize());
+        long evaluationBytes = StepMemory.evaluationBytes(config, EVALUATED_BATCH, BATCH, LENGTH, dtype, 0);
         try (group; var tensors = new RankTensors(plan, rank, OPTIMIZER.state()); Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(memory.bytes())) {
+                StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), evaluates ? evaluationBytes : 0))) {
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var gradients = new GradientShards(plan, rank, arena, memory);
-            var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients,
-                    new Decoder(config, LENGTH, dtype, tables), kernels, arena, BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
+            var model = new Decoder(config, LENGTH, dtype, tables);
+            var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
+                    BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
             for (UnitPlan unit : plan.units()) { initialise(unit, rank, tensors.state().parameters().get(unit.index())); }
             Optimizer optimizer = Optimizers.open(OPTIMIZER, kernels, plan, rank, group::exchange);
             var norm = new GradientNorm(kernels, plan, rank);
             var bits = new ArrayList<Long>();
             for (int step = 0; step < STEPS; step++) {
                 bits.addAll(step(plan, rank, group, tensors.state(), gradients, interpreter, optimizer, norm, step, microbatches));
+                if (evaluates) {
+                    evaluate(rank, group, new EvaluationInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
+                            EVALUATED_BATCH, LENGTH));
+                }
             }
-            assertThat(arena.highWaterBytes()).isEqualTo(memory.activationBytes());
-            assertThat(arena.usedBytes()).isEqualTo(memory.bytes());
+            if (rank == 0 || !evaluates) {          // which has a whole micro-batch to evaluate
+                assertThat(arena.highWaterBytes()).isEqualTo(Math.max(memory.activationBytes(), evaluates ? evaluationBytes : 0));
+                assertThat(arena.usedBytes()).isEqualTo(Math.max(memory.bytes(), evaluates ? evaluationBytes : 0));
+            }
             return new Outcome(bits, weights(plan, group, tensors));
         }
+    }
+
+    private void evaluate(int rank, CollectiveGroup group, EvaluationInterpreter interpreter) {
+        var loss = new ExactSum();
+        int microbatches = Math.ceilDiv(EVALUATED, EVALUATED_BATCH);
+        for (int m = rank; m < Math.ceilDiv(microbatches, group.worldSize()) * group.worldSize(); m += group.worldSize()) {
+            int first = m * EVALUATED_BATCH;
+            loss.add(interpreter.run(Math.clamp(EVALUATED - first, 0, EVALUATED_BATCH), (ids, labels) -> fillEvaluated(first, ids, labels)));
+        }
+        var all = new ExactSum();
+        for (byte[] b : group.exchange("evaluation", loss.toBytes())) { all.add(ExactSum.read(ByteBuffer.wrap(b))); }
+        if (rank == 0) {
+            evaluations.computeIfAbsent(group.worldSize(), _ -> new ArrayList<>()).add(Double.doubleToRawLongBits(all.toDouble()));
+        }
+    }
+
+    /// The last micro-batch's samples are shorter.
+    private static long fillEvaluated(int first, Tensor ids, Tensor labels) {
+        int length = ids.numel() == EVALUATED_BATCH * LENGTH ? LENGTH : LENGTH - 2;
+        var random = new Random(first);
+        for (int i = 0; i < ids.numel() / LENGTH * length; i++) {
+            ids.data().setAtIndex(ValueLayout.JAVA_INT, i, random.nextInt(11));
+            labels.data().setAtIndex(ValueLayout.JAVA_INT, i, i % length == length - 1 ? -100 : random.nextInt(11));
+        }
+        return length;
     }
 
     private static List<Long> step(ShardPlan plan, int rank, CollectiveGroup group, ShardBuffers state, GradientShards gradients,

@@ -24,7 +24,7 @@ import tools.jackson.databind.json.JsonMapper;
                 "  kintsugi checkpoint export out/checkpoints/step-00000250 --output_dir my-llama --max_shard_size 2GB",
                 "  kintsugi checkpoint export s3://models/run-7 --output_dir my-llama --dtype bfloat16"})
 final class ExportCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "DIR", converter = Location.class, description = "A checkpoint, a checkpoints directory or an output_dir.")
+    @Parameters(paramLabel = "DIR", converter = Location.class, description = "A checkpoint; or a checkpoints directory or an output_dir: the newest in it, or with --load_best_model_at_end the best.")
     private StoragePath dir;
 
     @Option(names = "--output_dir", required = true, paramLabel = "OUT", converter = Location.class,
@@ -61,7 +61,7 @@ final class ExportCommand implements Callable<Integer> {
     private int export(PrintWriter err) {
         ElementType type = type();
         long maxBytes = ByteSize.parse(maxShardSize, "max_shard_size");
-        CheckpointDirectory checkpoint = CheckpointDirectory.find(dir);
+        CheckpointDirectory checkpoint = BestCheckpoint.orNewest(dir);
         Optional<Path> tokenizerPath = tokenizer != null ? Optional.of(tokenizer) : tokenizerOfJob(checkpoint);
         try (var progress = new ProgressLine(err)) {
             CheckpointExport.export(checkpoint, new CheckpointExport.Target(outputDir, tokenizerPath, maxBytes, type), progress::show);

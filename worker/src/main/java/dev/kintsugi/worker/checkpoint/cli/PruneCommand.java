@@ -14,6 +14,7 @@ import dev.kintsugi.worker.failure.WorldException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -26,7 +27,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 @Command(name = "prune",
         description = {"Delete the checkpoints that newer verified ones replace. Asks nothing.",
-                "The newest N verified checkpoints stay, and all that are newer than those; while there are not N verified ones nothing is deleted."},
+                "The newest N verified checkpoints stay, all that are newer than those, and the best one of a job with --load_best_model_at_end; while"
+                        + " there are not N verified ones nothing is deleted."},
         footer = {"", "Examples:", "  kintsugi checkpoint prune out --save_total_limit 3 --dry_run", "  kintsugi checkpoint prune out --save_total_limit 3"})
 final class PruneCommand implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", converter = Location.class, description = "An output_dir, or a directory of checkpoints.")
@@ -51,7 +53,8 @@ final class PruneCommand implements Callable<Integer> {
     public Integer call() {
         if (limit < 1) { throw new CallerException("save_total_limit=%d; must be at least 1".formatted(limit)); }
         List<CatalogEntry> all = Catalog.of(dir);
-        List<Long> replaced = Retention.replaced(all.stream().map(e -> new Retention.Kept(e.step(), e.state() == CheckpointState.VERIFIED)).toList(), limit);
+        List<Long> replaced = Retention.replaced(all.stream().map(e -> new Retention.Kept(e.step(), e.state() == CheckpointState.VERIFIED)).toList(),
+                limit, BestCheckpoint.wantedBy(all.stream().map(CatalogEntry::manifest).flatMap(Optional::stream).toList()));
         List<CatalogEntry> going = all.stream().filter(e -> replaced.contains(e.step())).toList();
         if (!dryRun) { going.forEach(PruneCommand::delete); }
         report(all, going);

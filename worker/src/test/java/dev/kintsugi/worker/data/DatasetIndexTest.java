@@ -23,8 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class PackedDatasetTest {
-    private static final PackedDataset.Listener QUIET = new Notes();
+class DatasetIndexTest {
+    private static final DatasetIndex.Listener QUIET = new Notes();
 
     @TempDir
     Path directory;
@@ -50,7 +50,7 @@ class PackedDatasetTest {
         for (Path tokenizer : new Path[] {Fixtures.QUICKSTART, Fixtures.UNIGRAM}) {
                     List<Integer> expected = twin(tokenizer, append, special);
                     int whole = expected.size() / maxLength * maxLength;
-                    Path index = PackedDataset.prepare(config(data.toString(), tokenizer, maxLength, append, special, 2), QUIET);
+                    Path index = DatasetIndex.prepare(config(data.toString(), tokenizer, maxLength, append, special, 2), QUIET);
                     assertThat(ids(index)).as("append=%s special=%s %s", append, special, tokenizer).isEqualTo(expected.subList(0, whole));
         }
     }
@@ -78,12 +78,12 @@ class PackedDatasetTest {
 
     @Test
     void shouldGiveTheSameBytesForAnyThreadsAndTwice() throws IOException {
-        Path one = PackedDataset.prepare(config("one", 1), QUIET);
-        Path three = PackedDataset.prepare(config("three", 3), QUIET);
+        Path one = DatasetIndex.prepare(config("one", 1), QUIET);
+        Path three = DatasetIndex.prepare(config("three", 3), QUIET);
         assertThat(one.getFileName()).isEqualTo(three.getFileName());
         assertThat(one).hasSameBinaryContentAs(three);
         Files.setLastModifiedTime(one, FileTime.fromMillis(0));
-        assertThat(PackedDataset.prepare(config("one", 2), QUIET)).isEqualTo(one);
+        assertThat(DatasetIndex.prepare(config("one", 2), QUIET)).isEqualTo(one);
         assertThat(Files.getLastModifiedTime(one).toMillis()).as("was not written again").isZero();
     }
 
@@ -94,23 +94,23 @@ class PackedDatasetTest {
 
     @Test
     void shouldWriteADamagedIndexAnew() throws IOException {
-        Path index = PackedDataset.prepare(config("out", 1), QUIET);
+        Path index = DatasetIndex.prepare(config("out", 1), QUIET);
         byte[] good = Files.readAllBytes(index);
         byte[] bad = good.clone();
         bad[good.length / 2] ^= 1;
         Files.write(index, bad);
-        PackedDataset.prepare(config("out", 1), QUIET);
+        DatasetIndex.prepare(config("out", 1), QUIET);
         assertThat(index).hasBinaryContent(good);
         Files.write(index, Arrays.copyOf(good, good.length - 4));
-        assertThatThrownBy(() -> PackedDataset.open(index)).isInstanceOf(WorldException.class).hasMessageContaining(index.toString());
-        PackedDataset.prepare(config("out", 1), QUIET);
+        assertThatThrownBy(() -> DatasetIndex.open(index)).isInstanceOf(WorldException.class).hasMessageContaining(index.toString());
+        DatasetIndex.prepare(config("out", 1), QUIET);
         assertThat(index).hasBinaryContent(good);
     }
 
     @Test
     void shouldReportProgressUpToTheEnd() {
         List<long[]> seen = new ArrayList<>();
-        Path index = PackedDataset.prepare(config("out", 1), new PackedDataset.Listener() {
+        Path index = DatasetIndex.prepare(config("out", 1), new DatasetIndex.Listener() {
             @Override
             public void progress(long read, long total, long tokens) {
                 seen.add(new long[] {read, total, tokens});
@@ -128,9 +128,9 @@ class PackedDatasetTest {
 
     @Test
     void shouldTakeAFileADirectoryOrAGlob() {
-        assertThat(ids(PackedDataset.prepare(dataset("b.txt"), QUIET)).size()).isGreaterThan(10_000);
-        assertThat(ids(PackedDataset.prepare(dataset("*.java"), QUIET)))
-                .isEqualTo(ids(PackedDataset.prepare(dataset("a.java"), QUIET)));
+        assertThat(ids(DatasetIndex.prepare(dataset("b.txt"), QUIET)).size()).isGreaterThan(10_000);
+        assertThat(ids(DatasetIndex.prepare(dataset("*.java"), QUIET)))
+                .isEqualTo(ids(DatasetIndex.prepare(dataset("a.java"), QUIET)));
         assertThat(DatasetFiles.find(data + "/**", "").names()).containsExactly("a.java", "b.txt", "deep/broken.txt", "deep/c.jsonl", "empty");
         assertThat(DatasetFiles.find(data + "/**.{txt,jsonl}", "").names()).containsExactly("b.txt", "deep/broken.txt", "deep/c.jsonl");
         assertThat(DatasetFiles.find(data.toString(), "").names()).containsExactly("a.java", "b.txt", "deep/broken.txt", "deep/c.jsonl", "empty");
@@ -146,7 +146,7 @@ class PackedDatasetTest {
 
     private static List<Integer> ids(Path index) {
         List<Integer> ids = new ArrayList<>();
-        try (TokenBlocks blocks = PackedDataset.open(index); Arena arena = Arena.ofConfined()) {
+        try (TokenBlocks blocks = DatasetIndex.open(index); Arena arena = Arena.ofConfined()) {
             MemorySegment block = arena.allocate(4L * blocks.blockLength() + 4);
             for (long i = 0; i < blocks.size(); i++) {
                 blocks.read(i, block, 4);
@@ -186,7 +186,7 @@ class PackedDatasetTest {
     }
 
     private void refuses(DatasetConfig config, String... parts) throws IOException {
-        assertThatThrownBy(() -> PackedDataset.prepare(config, QUIET)).isInstanceOf(CallerException.class)
+        assertThatThrownBy(() -> DatasetIndex.prepare(config, QUIET)).isInstanceOf(CallerException.class)
                 .message().contains(parts).doesNotContain("\n");
         Path written = directory.resolve("out/data");
         if (Files.exists(written)) {
@@ -198,6 +198,6 @@ class PackedDatasetTest {
     void shouldWantAnEosTokenOnlyToAppendIt() throws IOException {
         Files.copy(Fixtures.QUICKSTART.resolve("tokenizer.json"), directory.resolve("tokenizer.json"));
         refuses(config(data.toString(), directory, 16, true, false, 1), "no eos_token", "--append_concat_token False");
-        assertThat(PackedDataset.prepare(config(data.toString(), directory, 16, false, false, 1), QUIET)).exists();
+        assertThat(DatasetIndex.prepare(config(data.toString(), directory, 16, false, false, 1), QUIET)).exists();
     }
 }

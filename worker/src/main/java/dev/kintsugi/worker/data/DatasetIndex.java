@@ -13,8 +13,8 @@ import java.nio.file.Path;
 ///
 /// Rank 0 prepares an index file once; every rank opens it. The file's name is a digest of all its bytes depend on, so that a job
 /// that starts again, or another one on the same text, finds it there.
-public final class PackedDataset {
-    private PackedDataset() {
+public final class DatasetIndex {
+    private DatasetIndex() {
     }
 
     /// Told what is done.

@@ -1,0 +1,121 @@
+package dev.kintsugi.worker.fsdp;
+
+import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.program.EvaluationProgram;
+import dev.kintsugi.sharding.program.Instruction;
+import dev.kintsugi.sharding.program.Instruction.AwaitReduceScatter;
+import dev.kintsugi.sharding.program.Instruction.AwaitUnshard;
+import dev.kintsugi.sharding.program.Instruction.Backward;
+import dev.kintsugi.sharding.program.Instruction.ClaimGradient;
+import dev.kintsugi.sharding.program.Instruction.Forward;
+import dev.kintsugi.sharding.program.Instruction.Loss;
+import dev.kintsugi.sharding.program.Instruction.ReduceScatter;
+import dev.kintsugi.sharding.program.Instruction.Reshard;
+import dev.kintsugi.sharding.program.Instruction.ShareSums;
+import dev.kintsugi.sharding.program.Instruction.Unshard;
+import dev.kintsugi.worker.autograd.Tape;
+import dev.kintsugi.worker.autograd.Variable;
+import dev.kintsugi.worker.collective.CollectiveGroup;
+import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.memory.Tensor;
+import dev.kintsugi.worker.model.Decoder;
+import dev.kintsugi.worker.model.Pass;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/// Runs the evaluation program for one micro-batch on one rank, between two steps: it takes the step's arena from where the step leaves it, above what
+/// [RoundInterpreter] has fixed, and reads weights only. All ranks run it as often.
+public final class EvaluationInterpreter {
+    private final ShardPlan plan;
+    private final List<Instruction> program;
+    private final CollectiveGroup group;
+    private final UnshardedUnits units;
+    private final List<MemorySegment> shards;
+    private final GradientShards gradients;
+    private final Decoder model;
+    private final Kernels kernels;
+    private final StepArena arena;
+    private final long batch;
+    private final long longest;
+    private long rows;
+    private long sequences;
+    private Tensor labels;
+    private Tensor ids;
+    private Variable stream;
+    private double loss;
+
+    /// Puts tokens and labels where they are read.
+    public interface Input {
+        /// @param ids (B * the greatest T) I32
+        /// @param labels likewise, already shifted; negative is not counted
+        /// @return T of these samples, which lie one after another
+        long fill(Tensor ids, Tensor labels);
+    }
+
+    /// @param shards of the master weights, one a unit
+    /// @param batch samples of a micro-batch, at most
+    /// @param length tokens of a sample, at most
+    public EvaluationInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, List<MemorySegment> shards, GradientShards gradients,
+            Decoder model, Kernels kernels, StepArena arena, long batch, long length) {
+        this.plan = plan;
+        this.program = EvaluationProgram.of(plan);
+        this.group = group;
+        this.units = units;
+        this.shards = List.copyOf(shards);
+        this.gradients = gradients;
+        this.model = model;
+        this.kernels = kernels;
+        this.arena = arena;
+        this.batch = batch;
+        this.longest = length;
+    }
+
+    /// @param samples of this rank's micro-batch; 0 where it has none left, and only takes part
+    /// @return the sum of its token losses
+    public double run(long samples, Input input) {
+        if (samples < 0 || samples > batch) { throw new IllegalArgumentException("samples=%d; must be in [0, %d]".formatted(samples, batch)); }
+        gradients.forget();
+        long mark = arena.mark();
+        ids = arena.allocate(DType.I32, samples * longest);
+        labels = arena.allocate(DType.I32, samples * longest);
+        sequences = samples;
+        rows = samples == 0 ? 0 : samples * input.fill(ids, labels);
+        loss = 0;
+        for (Instruction instruction : program) { execute(instruction, plan.units().get(instruction.unit())); }
+        arena.release(mark);
+        return loss;
+    }
+
+    private void execute(Instruction instruction, UnitPlan unit) {
+        switch (instruction) {
+            case Unshard _, AwaitUnshard _, Reshard _ when units.isInPlace(unit) -> { }
+            case Unshard _ -> group.beginAllGather(unit, shards.get(unit.index()), units.gatherSlot(unit));
+            case AwaitUnshard _ -> group.awaitAllGather(units.gatherSlot(unit));
+            case Reshard _ -> group.release(units.gatherSlot(unit));
+            case Forward _, Loss _ when rows == 0 -> { }
+            case Forward _ -> forward(unit);
+            case Loss _ -> loss = model.loss(tape(), units.parameters(unit), stream, labels.rows(0, rows), 1, false);
+            case ClaimGradient _, Backward _, ReduceScatter _, AwaitReduceScatter _, ShareSums _ ->
+                throw new AssertionError("an evaluation has no gradients: " + instruction);
+        }
+    }
+
+    /// Each block's output is moved down to where its input was, so that depth costs no memory.
+    private void forward(UnitPlan unit) {
+        if (unit.index() == 0) {
+            stream = model.forwardEmbedding(tape(), units.parameters(unit), ids.rows(0, rows));
+            return;
+        }
+        long mark = arena.mark();
+        Variable output = model.forwardBlock(tape(), units.parameters(unit), stream, sequences, rows / sequences, Pass.KEEP_PRODUCTS);
+        kernels.copy(stream.data(), output.data());
+        arena.release(mark);
+    }
+
+    private Tape tape() {
+        return new Tape(kernels, arena, false);
+    }
+}
