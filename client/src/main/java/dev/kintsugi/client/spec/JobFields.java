@@ -99,8 +99,11 @@ public final class JobFields {
         texts.put("adam_beta1", "default 0.9");
         texts.put("adam_beta2", "default 0.999");
         texts.put("adam_epsilon", "default 1e-8");
-        texts.put("on_divergence", "a step that is not finite is never applied: stop (default) and say where it began, or skip it and go on");
-        texts.put("divergence_budget", "of --on_divergence skip: steps in a row that may be left out; default 3");
+        texts.put("on_divergence", "a bad step is never applied: stop (default) and say where it began, skip it, or rollback to the newest "
+                + "checkpoint and a lower rate");
+        texts.put("divergence_budget", "of skip: steps in a row that may be left out; of rollback: times to the same checkpoint; default 3");
+        texts.put("divergence_rate_factor", "of --on_divergence rollback: what the rate is multiplied with; default 0.5");
+        texts.put("loss_spike_threshold", "deviations above the median of the last 32 losses from which on a step is bad, too; default 0: none is");
         texts.put("max_grad_norm", "global norm to clip at; default 1.0, 0 turns clipping off");
         texts.put("optim", "adamw_torch (default, alias adamw_torch_fused), adamw_8bit (aliases adamw_bnb_8bit, paged_adamw_8bit), sgd, rmsprop or adafactor");
         texts.put("optim_args", "name=value,...: momentum, dampening, nesterov of sgd; alpha, eps, momentum, centered of rmsprop");

@@ -53,7 +53,10 @@ final class JobSpecDefaults {
         if (!spec.hasAdamEpsilon()) { spec.setAdamEpsilon(1e-8); }
         if (!spec.hasMaxGradNorm()) { spec.setMaxGradNorm(1); }
         if (!spec.hasOnDivergence()) { spec.setOnDivergence("stop"); }
-        if (spec.getOnDivergence().equals("skip") && !spec.hasDivergenceBudget()) { spec.setDivergenceBudget(3); }
+        boolean rollback = spec.getOnDivergence().equals("rollback");
+        if ((rollback || spec.getOnDivergence().equals("skip")) && !spec.hasDivergenceBudget()) { spec.setDivergenceBudget(3); }
+        if (rollback && !spec.hasDivergenceRateFactor()) { spec.setDivergenceRateFactor(0.5); }
+        if (!spec.hasLossSpikeThreshold()) { spec.setLossSpikeThreshold(0); }
         if (!spec.hasOptim()) { spec.setOptim("adamw_torch"); }
         if (!spec.hasSeed()) { spec.setSeed(42); }
         if (!spec.hasGradientCheckpointing()) { spec.setGradientCheckpointing(false); }

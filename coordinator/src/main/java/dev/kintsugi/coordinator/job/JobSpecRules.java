@@ -14,7 +14,7 @@ import java.util.List;
 /// What can be said about a spec without looking at storage. Pure. Absent fields pass: their defaults are right.
 final class JobSpecRules {
     private static final int WORLD_SIZE_MAX = 1 << 16;
-    private static final List<String> ON_DIVERGENCE = List.of("stop", "skip");
+    private static final List<String> ON_DIVERGENCE = List.of("stop", "skip", "rollback");
     private static final List<String> SAVE_STRATEGIES = List.of("steps", "no");
     private static final List<String> CHAT_FORMATS = List.of("none", "openassistant", "chatml", "zephyr", "llama2");
     private static final List<String> SAMPLING = List.of("random", "sequential");
@@ -98,8 +98,14 @@ final class JobSpecRules {
         require(!spec.hasOnDivergence() || ON_DIVERGENCE.contains(spec.getOnDivergence()), "--on_divergence=%s is unknown; use one of %s",
                 spec.getOnDivergence(), String.join(", ", ON_DIVERGENCE));
         atLeast("--divergence_budget", spec.hasDivergenceBudget(), spec.getDivergenceBudget(), 1);
-        require(!spec.hasDivergenceBudget() || spec.getOnDivergence().equals("skip"),
-                "--divergence_budget=%d is for --on_divergence skip alone; pass that too, or leave it out", spec.getDivergenceBudget());
+        boolean goesOn = spec.getOnDivergence().equals("skip") || spec.getOnDivergence().equals("rollback");
+        require(!spec.hasDivergenceBudget() || goesOn,
+                "--divergence_budget=%d is for --on_divergence skip and rollback alone; pass one of them too, or leave it out", spec.getDivergenceBudget());
+        require(!spec.hasDivergenceRateFactor() || spec.getOnDivergence().equals("rollback"),
+                "--divergence_rate_factor=%s is for --on_divergence rollback alone; pass that too, or leave it out", spec.getDivergenceRateFactor());
+        require(!spec.hasDivergenceRateFactor() || spec.getDivergenceRateFactor() > 0 && spec.getDivergenceRateFactor() <= 1,
+                "--divergence_rate_factor=%s must be above 0 and at most 1", spec.getDivergenceRateFactor());
+        inRange("--loss_spike_threshold", spec.hasLossSpikeThreshold(), spec.getLossSpikeThreshold(), 0, Double.MAX_VALUE);
     }
 
     private static void checkMemory(JobSpec spec) {

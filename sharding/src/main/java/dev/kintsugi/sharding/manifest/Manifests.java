@@ -27,6 +27,8 @@ import tools.jackson.databind.node.ObjectNode;
 public final class Manifests {
     private static final String OPTIMIZER = "optimizer";         // absent in early checkpoints, which are AdamW's
     private static final String SKIPPED = "skipped_steps";       // absent where there are none
+    private static final String RATE_FACTOR = "rate_factor";     // absent where it is 1
+    private static final String RECENT_LOSSES = "recent_losses";
     private static final String BEST = "best_evaluation";        // absent before the first one
     private static final JsonMapper JSON = JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -64,6 +66,8 @@ public final class Manifests {
                 .put("microbatches_per_step", t.microbatchesPerStep()).put("seed", t.seed())
                 .put("dataset_digest", t.datasetDigest());
         if (t.skippedSteps() > 0) { training.put(SKIPPED, t.skippedSteps()); }
+        if (t.rateFactor() != 1) { training.put(RATE_FACTOR, t.rateFactor()); }
+        if (!t.recentLosses().isEmpty()) { t.recentLosses().forEach(training.putArray(RECENT_LOSSES)::add); }
         t.best().ifPresent(b -> training.putObject(BEST).put("step", b.step()).put("metric", b.metric()).put("stale", b.stale()));
         root.put("world_size", m.worldSize());
         putOptimizer(root, m.optimizer());
@@ -126,7 +130,8 @@ public final class Manifests {
         var training = new TrainingPosition(t.get("step").integer(), t.has(SKIPPED) ? t.get(SKIPPED).integer() : 0, t.get("samples_seen").integer(),
                 t.get("tokens_seen").integer(),
                 t.get("microbatches_per_step").integer(), t.get("seed").integer(), t.get("dataset_digest").text(),
-                t.has(BEST) ? Optional.of(best(t.get(BEST))) : Optional.empty());
+                t.has(BEST) ? Optional.of(best(t.get(BEST))) : Optional.empty(), t.has(RATE_FACTOR) ? t.get(RATE_FACTOR).number() : 1,
+                t.has(RECENT_LOSSES) ? each(t.get(RECENT_LOSSES), Field::number) : List.of());
         var origin = new Origin(root.get("kintsugi_version").text(), root.get("saved_at").text(), Origin.strategy(root.get("strategy").text()),
                 root.get("ranks").int32());
         return new Manifest(origin, training, root.get("world_size").int32(),

@@ -9,6 +9,7 @@ import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.worker.checkpoint.CheckpointWriter;
 import dev.kintsugi.worker.failure.WorldException;
 import dev.kintsugi.worker.memory.ShardBuffers;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -25,9 +26,11 @@ final class Checkpoints implements AutoCloseable {
     private long unverified = NONE;         // the step whose files are being read back
     private String abandonedReason;
     private String damage;
+    private long committed;                 // the newest step that was, or NONE
 
     /// @param coordinator is sent events, from several threads
     Checkpoints(CheckpointWriter writer, Consumer<RankEvent.Builder> coordinator) {
+        this.committed = NONE;
         this.writer = writer;
         this.coordinator = coordinator;
     }
@@ -67,11 +70,17 @@ final class Checkpoints implements AutoCloseable {
 
     synchronized void committed(CheckpointCommitted decision) {
         long step = decision.getStep();
+        committed = Math.max(committed, step);
         if (undecided == step && writer.writes()) {
             unverified = step;
             writer.verify(step, failure -> verified(step, failure));
         }
         decided(step);
+    }
+
+    /// The newest checkpoint of this attempt that this rank knows to be committed.
+    synchronized OptionalLong newest() {
+        return committed == NONE ? OptionalLong.empty() : OptionalLong.of(committed);
     }
 
     private void verified(long step, String failure) {

@@ -90,11 +90,6 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
         return !spec.getSaveStrategy().equals("no");
     }
 
-    /// Whether to go on without a step that is not finite.
-    boolean skipsDivergence() {
-        return spec.getOnDivergence().equals("skip");
-    }
-
     /// Not counting the end, where there is always one.
     boolean saveDueAfter(long step) {
         return saves() && spec.getSaveSteps() > 0 && step % spec.getSaveSteps() == 0;

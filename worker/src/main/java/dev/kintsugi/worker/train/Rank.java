@@ -152,13 +152,13 @@ final class Rank implements CoordinatorLink.Pulse {
             doing = "loading weights";
             CheckpointReader saved = assignment.hasResume() ? CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory())) : null;
             Progress from = saved == null ? Progress.NONE : goOn(saved, settings, data);
-            Optional<BestEvaluation> best = saved == null ? Optional.empty() : TrainingPosition.of(saved.training()).best();
+            Optional<TrainingPosition> position = saved == null ? Optional.empty() : Optional.of(TrainingPosition.of(saved.training()));
             String digest = startWeights(settings, plan, tensors, source, saved);
             loaded = loading.end();
             LOG.info(LoadingMemory.describe(loaded, LoadMemory.getDefaultInstance()));
             var prepared = Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(settings.maxSteps(data.size(), from)).setSamples(data.size());
             if (prepared.getMaxSteps() > 0) {
-                train(assignment, settings, plan, kernels, data, evaluationData, tensors, estimate, prepared, from, best);
+                train(assignment, settings, plan, kernels, data, evaluationData, tensors, estimate, prepared, from, position);
             } else {        // that was all the job wanted
                 link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
                 link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(digest)
@@ -170,7 +170,7 @@ final class Rank implements CoordinatorLink.Pulse {
     /// What steps need beside the shards is allocated once these are loaded.
     private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, TokenBlocks data,
             TokenBlocks evaluationData, RankTensors tensors, MemoryEstimator.Estimate estimate, Prepared.Builder prepared, Progress from,
-            Optional<BestEvaluation> best) throws IOException, InterruptedException {
+            Optional<TrainingPosition> position) throws IOException, InterruptedException {
         ModelConfig config = plan.model().config();
         DType dtype = settings.dtype();
         StepMemory memory = StepMemory.of(plan, arguments.rank(), settings.batch(), settings.length(), dtype, settings.checkpointing(),
@@ -192,10 +192,14 @@ final class Rank implements CoordinatorLink.Pulse {
             Supplier<Evaluated> evaluation = evaluationData == null ? null
                     : new Evaluation(evaluationData, group, new EvaluationInterpreter(plan, group, units, tensors.state().parameters(), gradients, model,
                             kernels, arena, settings.evaluationBatch(), settings.length()), settings.evaluationBatch())::run;
+            var rollback = new Rollback(settings, group, tensors.state(), saves, assignment.hasResume()
+                    ? StoragePath.of(assignment.getResume().getDirectory()) : null);
+            var spikes = new LossSpikes(settings.spec().getLossSpikeThreshold(), position.map(TrainingPosition::recentLosses).orElse(List.of()));
+            Optional<BestEvaluation> best = position.flatMap(TrainingPosition::best);
             loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter,
                     Optimizers.open(settings.optimizer(), kernels, plan, arguments.rank(), group::exchange),
                     new GradientNorm(kernels, plan, arguments.rank()), data, new Evaluations(settings.spec(), data.size(), evaluation, best), saves, link,
-                    metrics, accounting, clock, from);
+                    metrics, accounting, clock, from, rollback, spikes);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim();
             link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
             doing = "training";

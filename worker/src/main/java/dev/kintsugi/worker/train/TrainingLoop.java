@@ -50,6 +50,8 @@ final class TrainingLoop {
     private final IntConsumer beforeUnit = this::beforeUnit;
     private final Divergence divergence;
     private final Evaluations evaluations;
+    private final Rollback rollback;
+    private final LossSpikes spikes;
     private int skippedInARow;
     private volatile Progress done;
 
@@ -58,7 +60,8 @@ final class TrainingLoop {
 
     TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, ShardBuffers state, GradientShards gradients, RoundInterpreter interpreter,
             Optimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Evaluations evaluations, Checkpoints checkpoints,
-            CoordinatorLink link, MetricsFile metrics, StepAccounting accounting, PhaseClock clock, Progress from) {
+            CoordinatorLink link, MetricsFile metrics, StepAccounting accounting, PhaseClock clock, Progress from, Rollback rollback,
+            LossSpikes spikes) {
         this.settings = settings;
         this.plan = plan;
         this.group = group;
@@ -78,6 +81,8 @@ final class TrainingLoop {
         this.accounting = accounting;
         this.clock = clock;
         this.divergence = new Divergence(plan, group, state, this.gradients, interpreter, optimizer);
+        this.rollback = rollback;
+        this.spikes = spikes;
         this.done = from;
     }
 
@@ -119,11 +124,12 @@ final class TrainingLoop {
         long counted = Math.max(1, samples.counted());      // where nothing counts, loss and gradients are 0
         Totals totals = accumulateGradients(before.samples(), 1.0 / counted);
         double loss = totals.lossSum / counted;
-        double learningRate = schedule.at(before.steps());
-        if (Double.isFinite(loss) && Double.isFinite(totals.gradNorm)) {
+        double learningRate = schedule.at(before.steps()) * before.rateFactor();
+        if (Double.isFinite(loss) && Double.isFinite(totals.gradNorm) && !spikes.isSpike(loss)) {
+            spikes.add(loss);
             apply(before, samples.tokens(), totals.gradNorm, learningRate);
         } else {
-            skip(before, samples.tokens(), 1.0 / counted, loss, totals.gradNorm);
+            leaveOut(before, samples.tokens(), 1.0 / counted, loss, totals.gradNorm);
         }
         clock.end();
         Optional<Evaluated> evaluated = evaluations.after(before, done, step == maxSteps);
@@ -184,21 +190,46 @@ final class TrainingLoop {
     }
 
     /// Decided on globally reduced values, so every rank decides the same, before any weight has changed.
-    private void skip(Progress before, long tokens, double scale, double loss, double gradNorm) {
-        long step = before.steps() + 1;
+    private void leaveOut(Progress before, long tokens, double scale, double loss, double gradNorm) throws InterruptedException {
+        String what = Double.isFinite(loss) && Double.isFinite(gradNorm) ? spike(before, loss) : notFinite(before, scale, loss, gradNorm);
+        Progress after = before.skip(settings.samplesPerStep(), tokens);
+        switch (settings.spec().getOnDivergence()) {
+            case "skip" -> {
+                requireBudget(what, ++skippedInARow, "such steps in a row");
+                note(what);
+                done = after;
+            }
+            case "rollback" -> {
+                Rollback.Outcome outcome = rollback.back(after, decisionTimeoutMs());
+                requireBudget(what, outcome.times(), "rollbacks to the same place");
+                done = outcome.progress();
+                spikes.forget();
+                note("%s; %s, with %.3g times the schedule's rate".formatted(what, outcome.text(), done.rateFactor()));
+            }
+            default -> throw new CallerException(what + "; lower --learning_rate or --max_grad_norm and resume with --resume_from_checkpoint True, or pass"
+                    + " --on_divergence skip or rollback");
+        }
+    }
+
+    private String notFinite(Progress before, double scale, double loss, double gradNorm) {
         String why = divergence.explain(settings.rounds(), round -> runRound(before.samples(), round, scale), before.updates(),
-                schedule.at(Math.max(0, before.steps() - 1)));
-        String what = "step %d is not finite (loss=%s grad_norm=%s) and was not applied; %s".formatted(step, loss, gradNorm, why);
-        if (!settings.skipsDivergence()) {
-            throw new CallerException(what + "; lower --learning_rate or --max_grad_norm and resume with --resume_from_checkpoint True, or pass"
-                    + " --on_divergence skip");
-        }
-        if (++skippedInARow > settings.spec().getDivergenceBudget()) {
-            throw new CallerException("%s; more than --divergence_budget=%d such steps in a row: lower --learning_rate or --max_grad_norm and resume with"
-                    .formatted(what, settings.spec().getDivergenceBudget()) + " --resume_from_checkpoint True");
-        }
+                schedule.at(Math.max(0, before.steps() - 1)) * before.rateFactor());
+        return "step %d is not finite (loss=%s grad_norm=%s) and was not applied; %s".formatted(before.steps() + 1, loss, gradNorm, why);
+    }
+
+    private String spike(Progress before, double loss) {
+        return "step %d was not applied: its loss=%.4f is %.1f deviations above those before, and --loss_spike_threshold=%s".formatted(before.steps() + 1, loss,
+                spikes.score(loss), settings.spec().getLossSpikeThreshold());
+    }
+
+    private void requireBudget(String what, int times, String ofWhat) {
+        if (times <= settings.spec().getDivergenceBudget()) { return; }
+        throw new CallerException("%s; more than --divergence_budget=%d %s: lower --learning_rate or --max_grad_norm and resume with".formatted(what,
+                settings.spec().getDivergenceBudget(), ofWhat) + " --resume_from_checkpoint True");
+    }
+
+    private void note(String what) {
         if (metrics != null) { link.note(what); }
-        done = before.skip(settings.samplesPerStep(), tokens);
     }
 
     private void report(Progress done, long tokens, double loss, double gradNorm, double learningRate, double seconds,
@@ -214,6 +245,8 @@ final class TrainingLoop {
         var training = TrainingState.newBuilder().setStep(done.steps()).setSkippedSteps(done.skipped()).setSamplesSeen(done.samples())
                 .setTokensSeen(done.tokens()).setMicrobatchesPerStep(settings.microbatches())
                 .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest());
+        if (done.rateFactor() != 1) { training.setRateFactor(done.rateFactor()); }
+        training.addAllRecentLosses(spikes.recent());
         evaluations.best().ifPresent(b -> training.setBest(b.toProto()));
         return training.build();
     }

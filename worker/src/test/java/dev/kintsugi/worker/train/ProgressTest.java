@@ -14,6 +14,8 @@ class ProgressTest {
     void shouldCountSamplesApartFromSteps() {
         Progress progress = new Progress(4, 96, 900, 1).next(20, 100).skip(20, 50);
         assertThat(progress).isEqualTo(new Progress(6, 136, 1050, 2));
+        assertThat(progress.back(2, 0.5).back(1, 0.5)).as("weights of an earlier update, at a quarter of the rate")
+                .isEqualTo(new Progress(6, 136, 1050, 5, 0.25));
         assertThat(progress.updates()).isEqualTo(4);
     }
 
