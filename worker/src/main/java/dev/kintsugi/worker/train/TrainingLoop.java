@@ -204,7 +204,7 @@ final class TrainingLoop {
                 requireBudget(what, outcome.times(), "rollbacks to the same place");
                 done = outcome.progress();
                 spikes.forget();
-                note("%s; %s, with %.3g times the schedule's rate".formatted(what, outcome.text(), done.rateFactor()));
+                note("%s; %s, with %s times the schedule's rate".formatted(what, outcome.text(), done.rateFactor()));
             }
             default -> throw new CallerException(what + "; lower --learning_rate or --max_grad_norm and resume with --resume_from_checkpoint True, or pass"
                     + " --on_divergence skip or rollback");
