@@ -35,6 +35,7 @@ final class JobSpecDefaults {
         if (spec.getTokenizerName().isEmpty()) { spec.setTokenizerName(spec.getModelName()); }
         if (spec.getDatasetTextField().isEmpty()) { spec.setDatasetTextField("text"); }
         if (!spec.hasAppendConcatToken()) { spec.setAppendConcatToken(true); }
+        if (spec.getPacking() && spec.getPackingStrategy().isEmpty()) { spec.setPackingStrategy("bfd"); }
         if (!spec.hasAssistantOnlyLoss()) { spec.setAssistantOnlyLoss(false); }
         if (!spec.hasTrainSamplingStrategy()) { spec.setTrainSamplingStrategy("random"); }
         if (spec.getLoad() == LoadMode.LOAD_MODE_UNSPECIFIED) { spec.setLoad(LoadMode.SCATTER); }

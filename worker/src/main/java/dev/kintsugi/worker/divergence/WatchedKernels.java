@@ -107,6 +107,12 @@ public final class WatchedKernels implements Kernels {
     }
 
     @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        device.rotary(x, cos, sin, positions, inverse);
+        watch.written("rotary embedding", null, x);
+    }
+
+    @Override
     public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
         device.attention(out, lse, q, k, v, mask, scratch);
         watch.written("attention's log-sum-exp", null, lse);

@@ -60,6 +60,9 @@ public interface Kernels {
     /// sequence uses row `firstPosition + t` of `cos` and `sin (P, R / 2)`. `inverse` rotates back, which is also the backward pass.
     void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse);
 
+    /// The same, the token of batch entry b and row t being at position `positions (B, T)` I32.
+    void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse);
+
     /// Causal attention with scale `1 / sqrt(D)`: `out (B, T, H, D)` of `q (B, T, H, D)`, `k` and `v (B, S, G, D)`, head h using
     /// key/value head `h / (H / G)`. Query t is at position `S - T + t` of the keys, so a KV cache is just `T < S`, and sees those before it that the
     /// mask lets through.

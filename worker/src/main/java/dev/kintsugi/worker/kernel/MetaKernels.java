@@ -78,6 +78,11 @@ public final class MetaKernels implements Kernels {
     }
 
     @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        Shapes.rotary(x, cos, sin, positions);
+    }
+
+    @Override
     public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
         Shapes.attention(out, lse, q, k, v, scratch);
     }

@@ -55,7 +55,14 @@ public final class Decoder {
     /// @param pass what the call is for
     /// @return (N, C); not computed when the pass is a recomputation
     public Variable forwardBlock(Tape tape, UnitParameters weights, Variable x, long B, long T, Pass pass) {
-        return block.forward(tape, weights, x, Positions.whole(B, T), pass);
+        return forwardBlock(tape, weights, x, B, T, null, pass);
+    }
+
+    /// The same over sequences that are several samples, none of which sees another.
+    ///
+    /// @param inSample (B, T) I32, of each token in its own sample; null where each sequence is one sample
+    public Variable forwardBlock(Tape tape, UnitParameters weights, Variable x, long B, long T, Tensor inSample, Pass pass) {
+        return block.forward(tape, weights, x, Positions.whole(B, T, inSample), pass);
     }
 
     /// One block over the next T positions of the one sequence in `cache`, whose keys and values it adds there.

@@ -168,7 +168,7 @@ class WorldSizeEqualityTest {
                 bits.addAll(step(plan, rank, group, tensors.state(), gradients, interpreter, optimizer, norm, step, microbatches));
                 if (evaluates) {
                     evaluate(rank, group, new EvaluationInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
-                            EVALUATED_BATCH, LENGTH));
+                            EVALUATED_BATCH, LENGTH, null));
                 }
             }
             if (rank == 0 || !evaluates) {          // which has a whole micro-batch to evaluate
@@ -184,7 +184,7 @@ class WorldSizeEqualityTest {
         int microbatches = Math.ceilDiv(EVALUATED, EVALUATED_BATCH);
         for (int m = rank; m < Math.ceilDiv(microbatches, group.worldSize()) * group.worldSize(); m += group.worldSize()) {
             int first = m * EVALUATED_BATCH;
-            loss.add(interpreter.run(Math.clamp(EVALUATED - first, 0, EVALUATED_BATCH), (ids, labels) -> fillEvaluated(first, ids, labels)));
+            loss.add(interpreter.run(Math.clamp(EVALUATED - first, 0, EVALUATED_BATCH), (ids, labels, _) -> fillEvaluated(first, ids, labels)));
         }
         var all = new ExactSum();
         for (byte[] b : group.exchange("evaluation", loss.toBytes())) { all.add(ExactSum.read(ByteBuffer.wrap(b))); }

@@ -167,8 +167,15 @@ public final class CpuKernels implements Kernels {
     @Override
     public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
         Shapes.rotary(x, cos, sin, firstPosition);
-        rotary.rotate(x.data(), cos.data(), sin.data(), firstPosition, inverse, x.dim(0), x.dim(1), extent(x, 2),
+        rotary.rotate(x.data(), cos.data(), sin.data(), firstPosition, null, inverse, x.dim(0), x.dim(1), extent(x, 2),
                 extent(x, 3), 2 * extent(cos, 1), bf16(x));
+    }
+
+    @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        Shapes.rotary(x, cos, sin, positions);
+        rotary.rotate(x.data(), cos.data(), sin.data(), 0, positions.data(), inverse, x.dim(0), x.dim(1), extent(x, 2), extent(x, 3),
+                2 * extent(cos, 1), bf16(x));
     }
 
     @Override

@@ -150,6 +150,12 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
     }
 
     @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        Shapes.rotary(x, cos, sin, positions);
+        split(x.dim(0), 1, (k, from, count) -> k.rotary(x.rows(from, count), cos, sin, positions.rows(from, count), inverse));
+    }
+
+    @Override
     public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
         Shapes.attention(out, lse, q, k, v, scratch);
         team.run(thread -> {
@@ -157,7 +163,7 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
             long count = q.dim(0) * (thread + 1) / parts.length - from;
             if (count == 0) { return; }
             parts[thread].attention(out.rows(from, count), lse.rows(from, count), q.rows(from, count), k.rows(from, count), v.rows(from, count),
-                    mask, scratchOf(thread, scratch));
+                    mask.rows(from, count), scratchOf(thread, scratch));
         });
     }
 
@@ -171,7 +177,7 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
             if (count == 0) { return; }
             parts[thread].attentionBackward(dq.rows(from, count), dk.rows(from, count), dv.rows(from, count), dout.rows(from, count),
                     out.rows(from, count), lse.rows(from, count), q.rows(from, count), k.rows(from, count), v.rows(from, count),
-                    mask, scratchOf(thread, scratch));
+                    mask.rows(from, count), scratchOf(thread, scratch));
         });
     }
 

@@ -9,7 +9,9 @@ import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.function.IntUnaryOperator;
 
 /// [Kernels] as plain fp64 loops over BF16, F32 or F64 tensors; the letters are those of [Kernels].
 public final class ReferenceKernels implements Kernels {
@@ -254,24 +256,33 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void rotary(Tensor xTensor, Tensor cosTensor, Tensor sinTensor, long firstPosition, boolean inverse) {
+    public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
+        long T = x.dim(1);
+        if (firstPosition < 0 || firstPosition + T > cos.dim(0)) {
+            throw new IllegalArgumentException("firstPosition=%d T=%d; the tables have %d positions".formatted(firstPosition, T, cos.dim(0)));
+        }
+        rotary(x, cos, sin, inverse, row -> (int) (firstPosition + row % T));
+    }
+
+    @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        rotary(x, cos, sin, inverse, row -> positions.data().getAtIndex(ValueLayout.JAVA_INT, row));
+    }
+
+    /// @param positionOf of row `b T + t`
+    private static void rotary(Tensor xTensor, Tensor cosTensor, Tensor sinTensor, boolean inverse, IntUnaryOperator positionOf) {
         if (xTensor.rank() != 4 || 2 * cosTensor.dim(1) > xTensor.dim(3)) {
             throw new IllegalArgumentException("x=%s cos=%s; must be (B, T, H, D) and (P, R / 2) with R up to D".formatted(xTensor, cosTensor));
         }
-        int T = (int) xTensor.dim(1);
         int H = (int) xTensor.dim(2);
         int D = (int) xTensor.dim(3);
         int half = (int) cosTensor.dim(1);
         long P = cosTensor.dim(0);
-        if (firstPosition < 0 || firstPosition + T > P) {
-            throw new IllegalArgumentException(
-                    "firstPosition=%d T=%d; the tables have %d positions".formatted(firstPosition, T, P));
-        }
         double[] cos = load("cos", cosTensor, P, half);
         double[] sin = load("sin", sinTensor, P, half);
         double[] x = load("x", xTensor, xTensor.shape());
         for (int row = 0; row * D < x.length; row++) {
-            int position = (int) firstPosition + row / H % T;
+            int position = positionOf.applyAsInt(row / H);
             for (int i = 0; i < half; i++) {
                 int first = row * D + i;
                 double c = cos[position * half + i];

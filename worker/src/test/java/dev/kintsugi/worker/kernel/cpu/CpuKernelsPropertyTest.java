@@ -57,7 +57,8 @@ class CpuKernelsPropertyTest {
             int D = 2 * t.upTo(10);
             int S = t.size() + (t.coin() ? 530 : 0);
             int T = t.coin() ? S : t.upTo(S);
-            var mask = t.coin() ? AttentionMask.CAUSAL : new AttentionMask(t.upTo(S + 5));
+            int window = t.coin() ? Integer.MAX_VALUE : t.upTo(S + 5);
+            var mask = new AttentionMask(window, T == S && t.coin() ? t.positions(B, T) : null);
             Tensor q = t.value(B, T, H, D);
             Tensor k = t.value(B, S, G, D);
             Tensor v = t.value(B, S, G, D);
@@ -163,6 +164,8 @@ class CpuKernelsPropertyTest {
             Tensor sin = t.normal(first + T + 1, half);
             boolean inverse = t.coin();
             t.check(1e-6, (k, a) -> k.rotary(a[0], a[1], a[2], first, inverse), t.value(B, T, t.upTo(3), D), cos, sin);
+            Tensor positions = t.positions(B, T);
+            t.check(1e-6, (k, a) -> k.rotary(a[0], a[1], a[2], positions, inverse), t.value(B, T, t.upTo(3), D), cos, sin);
         });
     }
 
