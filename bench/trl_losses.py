@@ -67,7 +67,7 @@ def make_model(directory, kind):
     from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
     torch.manual_seed(11)
-    shared = {} if kind == "gpt_neox" else dict(num_key_value_heads=2)
+    shared = dict(rotary_pct=0.5) if kind == "gpt_neox" else dict(num_key_value_heads=2)
     config = AutoConfig.for_model(kind, hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, vocab_size=8192,
                                   max_position_embeddings=160, initializer_range=0.05, **shared)
     model = AutoModelForCausalLM.from_config(config).float()

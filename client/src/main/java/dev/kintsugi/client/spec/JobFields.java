@@ -76,6 +76,7 @@ public final class JobFields {
         texts.put("chat_template_path", "a Jinja file, instead of the tokenizer's own chat template");
         texts.put("splits", "the split to train on, and after a comma the one to evaluate on: files whose name begins with it, or in a directory of that "
                 + "name; default: all files");
+        texts.put("label_smoothing_factor", "share of each target that is spread evenly over the vocabulary, in training and evaluation; default 0");
         texts.put("eval_dataset_name", "a file, a directory or a glob to evaluate on; default: the second split of dataset_name");
         texts.put("eval_strategy", "no (default), steps (default with eval_steps): every eval_steps and at the end, or epoch");
         texts.put("eval_steps", "steps between evaluations; default: logging_steps");

@@ -53,6 +53,7 @@ final class JobSpecDefaults {
         if (!spec.hasMaxGradNorm()) { spec.setMaxGradNorm(1); }
         if (!spec.hasOnDivergence()) { spec.setOnDivergence("stop"); }
         if (spec.getOnDivergence().equals("skip") && !spec.hasDivergenceBudget()) { spec.setDivergenceBudget(3); }
+        if (!spec.hasLabelSmoothingFactor()) { spec.setLabelSmoothingFactor(0); }
         if (!spec.hasOptim()) { spec.setOptim("adamw_torch"); }
         if (!spec.hasSeed()) { spec.setSeed(42); }
         if (!spec.hasGradientCheckpointing()) { spec.setGradientCheckpointing(false); }

@@ -137,6 +137,7 @@ final class JobSpecRules {
                 + " tokenizer's own template", format, String.join(", ", CHAT_FORMATS));
         require(format.isEmpty() || spec.getChatTemplatePath().isEmpty(), "--chat_template_format=%s and --chat_template_path=%s exclude each"
                 + " other; pass one of them", format, spec.getChatTemplatePath());
+        below1("--label_smoothing_factor", spec.hasLabelSmoothingFactor(), spec.getLabelSmoothingFactor());
         String packing = spec.getPackingStrategy();
         require(packing.isEmpty() || PACKING.contains(packing), "--packing_strategy=%s is unknown; use one of %s", packing, String.join(", ", PACKING));
         require(packing.isEmpty() || spec.getPacking() || packing.equals("wrapped") && !spec.hasPacking(), "--packing_strategy=%s is for --packing True;"

@@ -59,6 +59,7 @@ class JobSpecRulesTest {
                 mistake("--peak_tflops=0.0 must be above 0; leave it out to have it measured", s -> s.setPeakTflops(0)),
                 mistake("--save_strategy=epoch is unknown; use one of steps, no", s -> s.setSaveStrategy("epoch")),
                 mistake("--chat_template_format=alpaca", s -> s.setChatTemplateFormat("alpaca")),
+                mistake("--label_smoothing_factor=1.0 must be at least 0 and below 1", s -> s.setLabelSmoothingFactor(1)),
                 mistake("--packing_strategy=best is unknown; use one of bfd, wrapped", s -> s.setPackingStrategy("best")),
                 mistake("--packing_strategy=bfd is for --packing True", s -> s.setPackingStrategy("bfd")),
                 mistake("--packing_strategy=wrapped is for --packing True", s -> s.setPacking(false).setPackingStrategy("wrapped")),

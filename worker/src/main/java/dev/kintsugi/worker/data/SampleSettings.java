@@ -31,6 +31,7 @@ public record SampleSettings(String textField, int maxLength, boolean appendConc
 
     /// Blocks of plain text.
     static SampleSettings plain(String textField, int maxLength, boolean appendConcatToken, boolean addSpecialTokens) {
-        return new SampleSettings(textField, maxLength, appendConcatToken, Optional.of(addSpecialTokens), Optional.empty(), "", Optional.empty(), false, "", "");
+        return new SampleSettings(textField, maxLength, appendConcatToken, Optional.of(addSpecialTokens), Optional.empty(), "", Optional.empty(),
+                false, "", "");
     }
 }

@@ -171,8 +171,8 @@ public final class WatchedKernels implements Kernels {
     }
 
     @Override
-    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
-        double loss = device.crossEntropy(logits, labels, scale, writeGradient);
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient) {
+        double loss = device.crossEntropy(logits, labels, scale, smoothing, writeGradient);
         watch.summed("cross entropy", loss);
         watch.written("gradient of the logits", null, logits);
         return loss;

@@ -99,7 +99,14 @@ public interface Kernels {
     /// Cross entropy of `logits (N, V)` against `labels (N)`; a negative label is not counted. Returns the sum (not mean) of the
     /// rows' losses, added in fp64 in the order of N. With `writeGradient`, logits are overwritten by
     /// `(softmax - onehot) * scale` (0 for rows not counted).
-    double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient);
+    ///
+    /// @param smoothing share e of the target that is spread evenly over the vocabulary: a row's loss is that of `(1 - e) onehot + e / V`; in [0, 1)
+    double crossEntropy(Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient);
+
+    /// Without smoothing.
+    default double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+        return crossEntropy(logits, labels, scale, 0, writeGradient);
+    }
 
     /// One AdamW update in place (PyTorch's formula, Loshchilov and Hutter 2019): all f32, equal numel.
     void adamw(Tensor p, Tensor m, Tensor v, Tensor g, AdamW step);

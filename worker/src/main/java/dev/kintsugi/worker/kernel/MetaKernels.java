@@ -130,7 +130,7 @@ public final class MetaKernels implements Kernels {
 
     /// Always 0.
     @Override
-    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient) {
         Shapes.crossEntropy(logits, labels);
         return 0;
     }

@@ -184,7 +184,7 @@ final class Rank implements CoordinatorLink.Pulse {
                 Checkpoints saves = new Checkpoints(writer, link::send)) {
             checkpoints = saves;
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
-            var model = new Decoder(config, settings.length(), dtype, tables);
+            var model = new Decoder(config, settings.length(), dtype, settings.spec().getLabelSmoothingFactor(), tables);
             var gradients = new GradientShards(plan, arguments.rank(), arena, memory);
             var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
                     settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);

@@ -123,6 +123,19 @@ class WorldSizeEqualityTest {
                 .isEqualTo(train(Sharding.fullShard(1), config, ActivationCheckpointing.NONE, dtype, MICROBATCHES));
     }
 
+    private boolean separates;
+
+    /// Sequences are samples of up to four tokens.
+    @ParameterizedTest
+    @CsvSource({"FULL_SHARD, 2, false, FULL, BF16", "SHARD_GRAD_OP, 3, true, NONE, F32"})
+    void shouldGiveTheBitsOfOneRankWithSamplesThatDoNotSeeOneAnother(ShardingStrategy strategy, int worldSize, boolean tied,
+            ActivationCheckpointing checkpointing, DType dtype) throws Exception {
+        Outcome joined = train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype, MICROBATCHES);
+        separates = true;
+        Outcome one = train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype, MICROBATCHES);
+        assertThat(train(Sharding.of(strategy, worldSize, 2), tied, checkpointing, dtype, MICROBATCHES)).isEqualTo(one).isNotEqualTo(joined);
+    }
+
     private Outcome train(Sharding sharding, boolean tied, ActivationCheckpointing checkpointing, DType dtype, int microbatches) throws Exception {
         return train(sharding, new LlamaConfig(24, 40, 2, 4, 2, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05), checkpointing,
                 dtype, microbatches);
@@ -160,6 +173,7 @@ class WorldSizeEqualityTest {
             var model = new Decoder(config, LENGTH, dtype, tables);
             var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
                     BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
+            if (separates) { interpreter.separateSamples(new Tensor(tables.allocate(4L * BATCH * LENGTH), DType.I32, BATCH * LENGTH)); }
             for (UnitPlan unit : plan.units()) { initialise(unit, rank, tensors.state().parameters().get(unit.index())); }
             var optimizer = new AdamWOptimizer(kernels, new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1));
             var norm = new GradientNorm(kernels, plan, rank);
@@ -228,6 +242,9 @@ class WorldSizeEqualityTest {
     }
 
     private static void fill(RoundInterpreter interpreter, Random random, int vocabSize, int length) {
+        for (int i = 0; interpreter.positions() != null && i < BATCH * length; i++) {
+            interpreter.positions().data().setAtIndex(ValueLayout.JAVA_INT, i, i % length % 4);
+        }
         for (int i = 0; i < BATCH * length; i++) {
             interpreter.ids().data().setAtIndex(ValueLayout.JAVA_INT, i, random.nextInt(vocabSize / 3));
         }

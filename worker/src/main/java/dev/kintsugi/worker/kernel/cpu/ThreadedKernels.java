@@ -231,13 +231,13 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
     }
 
     @Override
-    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient) {
         Shapes.crossEntropy(logits, labels);
         CrossEntropy.checkLabels(labels.data(), labels.numel(), logits.dim(1));
         int rows = Math.toIntExact(logits.dim(0));
         losses = losses.length < rows ? new double[rows] : losses;
         split(rows, ROWS, (k, from, count) -> k.crossEntropyRows(losses, (int) from, logits.rows(from, count), labels.rows(from, count), scale,
-                writeGradient));
+                smoothing, writeGradient));
         return CrossEntropy.total(losses, rows);
     }
 

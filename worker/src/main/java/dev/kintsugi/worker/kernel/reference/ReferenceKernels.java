@@ -302,8 +302,7 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k,
-            Tensor v,
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
             AttentionMask mask, Tensor scratch) {
         new ReferenceAttention(q, k, mask).backward(dq, dk, dv, dout, out, lse, q, k, v);
     }
@@ -410,37 +409,11 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public double crossEntropy(Tensor logitsTensor, Tensor labelsTensor, double scale, boolean writeGradient) {
+    public double crossEntropy(Tensor logitsTensor, Tensor labelsTensor, double scale, double smoothing, boolean writeGradient) {
         int N = rows("logits", logitsTensor);
-        int V = (int) logitsTensor.dim(1);
-        double[] logits = load("logits", logitsTensor, N, V);
-        int[] labels = loadInts("labels", labelsTensor, N);
-        double loss = 0;
-        for (int n = 0; n < N; n++) {
-            loss += crossEntropyRow(logits, n * V, V, n, labels[n], scale);
-        }
+        double[] logits = load("logits", logitsTensor, N, logitsTensor.dim(1));
+        double loss = ReferenceCrossEntropy.of(logits, loadInts("labels", labelsTensor, N), (int) logitsTensor.dim(1), scale, smoothing);
         if (writeGradient) { store(logitsTensor, logits); }
-        return loss;
-    }
-
-    /// Returns one row's loss and replaces its logits, at `from`, by their scaled gradient.
-    private static double crossEntropyRow(double[] logits, int from, int V, int n, int label, double scale) {
-        if (label >= V) { throw new IllegalArgumentException("labels[%d]=%d; logits have %d columns".formatted(n, label, V)); }
-        if (label < 0) {
-            Arrays.fill(logits, from, from + V, 0);
-            return 0;
-        }
-        double max = Arrays.stream(logits, from, from + V).max().orElseThrow();
-        double sum = 0;
-        for (int v = from; v < from + V; v++) {
-            sum += Math.exp(logits[v] - max);
-        }
-        double logSumExp = max + Math.log(sum);
-        double loss = logSumExp - logits[from + label];
-        for (int v = from; v < from + V; v++) {
-            logits[v] = Math.exp(logits[v] - logSumExp) * scale;
-        }
-        logits[from + label] -= scale;
         return loss;
     }
 

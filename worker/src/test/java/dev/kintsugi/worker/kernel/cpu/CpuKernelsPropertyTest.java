@@ -193,6 +193,10 @@ class CpuKernelsPropertyTest {
             t.check(2e-6, (k, a) -> k.crossEntropy(a[0], a[1], 0.37, true), logits, labels);
             double loss = device.crossEntropy(logits, labels, 1, false);
             assertThat(loss).isCloseTo(new ReferenceKernels().crossEntropy(logits, labels, 1, false), within(1e-5 * N));
+            double smoothing = t.upTo(9) / 10.0;
+            t.check(2e-6, (k, a) -> k.crossEntropy(a[0], a[1], 0.37, smoothing, true), logits, labels);
+            assertThat(device.crossEntropy(logits, labels, 1, smoothing, false))
+                    .isCloseTo(new ReferenceKernels().crossEntropy(logits, labels, 1, smoothing, false), within(1e-5 * N));
             assertThat(device.crossEntropy(logits, labels, 1, true)).isEqualTo(loss);
         });
     }
