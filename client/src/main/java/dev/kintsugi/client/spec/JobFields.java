@@ -47,7 +47,7 @@ public final class JobFields {
         if (number < 30) { return "Data"; }
         if (number < 40) { return "Batch: the same total of micro-batches gives the same bits on any number of ranks"; }
         if (number < 50) { return "Length"; }
-        if (number < 70) { return "Optimizer: AdamW with decoupled weight decay, none on norms and biases"; }
+        if (number < 70) { return "Optimizer: no weight decay on norms and biases"; }
         if (number < 80) { return "Numbers and memory"; }
         if (number < 90) { return "Reports and checkpoints"; }
         if (number < 100) { return "Where it runs"; }
@@ -93,7 +93,9 @@ public final class JobFields {
         texts.put("max_steps", "optimizer steps; default: from num_train_epochs");
         texts.put("num_train_epochs", "passes over the data when max_steps is not given; default 1");
         texts.put("learning_rate", "peak; default 5e-5");
-        texts.put("lr_scheduler_type", "linear (default), cosine, constant or constant_with_warmup");
+        texts.put("lr_scheduler_type", "linear (default), cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup, inverse_sqrt, "
+                + "cosine_with_min_lr, cosine_warmup_with_min_lr or warmup_stable_decay");
+        texts.put("lr_scheduler_kwargs", "name=value,... or a JSON object: num_cycles, min_lr, min_lr_rate, power, lr_end, timescale, num_decay_steps ...");
         texts.put("warmup_ratio", "share of max_steps; default 0");
         texts.put("warmup_steps", "number of steps, or a ratio when in (0, 1); wins over warmup_ratio");
         texts.put("weight_decay", "default 0");
@@ -103,7 +105,8 @@ public final class JobFields {
         texts.put("on_divergence", "a step that is not finite is never applied: stop (default) and say where it began, or skip it and go on");
         texts.put("divergence_budget", "of --on_divergence skip: steps in a row that may be left out; default 3");
         texts.put("max_grad_norm", "global norm to clip at; default 1.0, 0 turns clipping off");
-        texts.put("optim", "adamw_torch (default) or its alias adamw_torch_fused");
+        texts.put("optim", "adamw_torch (default, alias adamw_torch_fused), adamw_8bit (aliases adamw_bnb_8bit, paged_adamw_8bit), sgd, rmsprop or adafactor");
+        texts.put("optim_args", "name=value,...: momentum, dampening, nesterov of sgd; alpha, eps, momentum, centered of rmsprop");
         texts.put("seed", "default 42");
         texts.put("gradient_checkpointing", "recompute blocks in backward: less memory, the same bits; default False");
         texts.put("activation_checkpointing", "what blocks make again in backward to save memory: none, selective (norms), full (all but their output); "

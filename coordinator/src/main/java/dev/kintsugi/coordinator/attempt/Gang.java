@@ -18,7 +18,7 @@ import dev.kintsugi.proto.v1.StopRank;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.DataMemory;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
-import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.storage.StoragePath;
 import java.nio.file.Path;
@@ -94,8 +94,8 @@ public final class Gang {
     }
 
     private static MemoryEstimate estimate(JobSpec spec, AttemptStart start, int rank) {
-        var estimate = MemoryEstimator.estimate(start.model().plan(), rank, OptimizerState.ADAMW, spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(),
-                spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
+        var estimate = MemoryEstimator.estimate(start.model().plan(), rank, OptimizerSettings.of(spec).state(), spec.getPerDeviceTrainBatchSize(),
+                spec.getMaxLength(), spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
                 !spec.getSaveStrategy().equals("no"), spec.getThreads(), spec.getMicrobatchesPerStep() / spec.getWorldSize());
         estimate = DataMemory.added(estimate, spec, start.model().plan().model().config());
         var message = MemoryEstimate.newBuilder().setRank(rank).setTotalBytes(estimate.totalBytes());

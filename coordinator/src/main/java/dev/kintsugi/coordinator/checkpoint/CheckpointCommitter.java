@@ -8,7 +8,7 @@ import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.manifest.Manifest;
 import dev.kintsugi.sharding.manifest.Manifests;
-import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.storage.Storage;
 import dev.kintsugi.storage.StoragePath;
@@ -43,7 +43,7 @@ final class CheckpointCommitter {
             List<ShardFile> files) throws IOException {
         try {
             String job = JsonFormat.printer().preservingProtoFieldNames().omittingInsignificantWhitespace().print(spec);
-            return Manifests.of(version, Instant.now().toString(), plan, OptimizerState.ADAMW, modelConfigJson, job, state, files);
+            return Manifests.of(version, Instant.now().toString(), plan, OptimizerSettings.of(spec).state(), modelConfigJson, job, state, files);
         } catch (IllegalArgumentException e) {
             throw new IOException("the ranks' votes do not make a checkpoint: " + e.getMessage(), e);
         } catch (InvalidProtocolBufferException e) {

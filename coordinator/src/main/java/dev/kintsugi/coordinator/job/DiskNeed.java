@@ -2,6 +2,7 @@ package dev.kintsugi.coordinator.job;
 
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.sharding.architecture.ModelSpec;
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.optimizer.OptimizerState;
 
 /// What a job's checkpoints will take on storage. Pure.
@@ -19,7 +20,7 @@ record DiskNeed(long checkpointBytes, long checkpoints, String why) {
     /// @param fromStep the step that the job goes on from
     /// @param existing committed checkpoints that are there already, which later ones will replace where there is a limit
     static DiskNeed of(JobSpec spec, ModelSpec model, long fromStep, int existing) {
-        return of(spec, bytes(model, OptimizerState.ADAMW, spec.getWorldSize()), fromStep, existing);
+        return of(spec, bytes(model, OptimizerSettings.of(spec).state(), spec.getWorldSize()), fromStep, existing);
     }
 
     private static long bytes(ModelSpec model, OptimizerState optimizer, int worldSize) {

@@ -12,6 +12,8 @@ import java.util.Optional;
 /// Fills every default of a spec, so that what runs is written down; but for those that follow from what is in the data. Pure.
 final class JobSpecDefaults {
     static final int MAX_LENGTH = 1024;
+    static final double LEARNING_RATE = 5e-5;
+    static final String SCHEDULE = "linear";
 
     private JobSpecDefaults() {}
 
@@ -43,8 +45,8 @@ final class JobSpecDefaults {
     }
 
     private static void fillOptimizer(JobSpec.Builder spec) {
-        if (!spec.hasLearningRate()) { spec.setLearningRate(5e-5); }
-        if (!spec.hasLrSchedulerType()) { spec.setLrSchedulerType("linear"); }
+        if (!spec.hasLearningRate()) { spec.setLearningRate(LEARNING_RATE); }
+        if (!spec.hasLrSchedulerType()) { spec.setLrSchedulerType(SCHEDULE); }
         if (!spec.hasWarmupRatio()) { spec.setWarmupRatio(0); }
         if (!spec.hasWeightDecay()) { spec.setWeightDecay(0); }
         if (!spec.hasAdamBeta1()) { spec.setAdamBeta1(0.9); }

@@ -5,6 +5,8 @@ import static dev.kintsugi.coordinator.job.InvalidJobException.require;
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.proto.v1.Transport;
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
+import dev.kintsugi.sharding.optimizer.RateShape;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import java.util.Arrays;
 import java.util.List;
@@ -12,8 +14,6 @@ import java.util.List;
 /// What can be said about a spec without looking at storage. Pure. Absent fields pass: their defaults are right.
 final class JobSpecRules {
     private static final int WORLD_SIZE_MAX = 1 << 16;
-    private static final List<String> SCHEDULES = List.of("linear", "cosine", "constant", "constant_with_warmup");
-    private static final List<String> OPTIMIZERS = List.of("adamw_torch", "adamw_torch_fused");
     private static final List<String> ON_DIVERGENCE = List.of("stop", "skip");
     private static final List<String> SAVE_STRATEGIES = List.of("steps", "no");
     private static final List<String> CHAT_FORMATS = List.of("none", "openassistant", "chatml", "zephyr", "llama2");
@@ -70,11 +70,8 @@ final class JobSpecRules {
     }
 
     private static void checkOptimizer(JobSpec spec) {
-        require(!spec.hasLrSchedulerType() || SCHEDULES.contains(spec.getLrSchedulerType()),
-                "--lr_scheduler_type=%s is unknown; use one of %s", spec.getLrSchedulerType(), String.join(", ", SCHEDULES));
-        require(!spec.hasOptim() || OPTIMIZERS.contains(spec.getOptim()), "--optim=%s is unknown; use one of %s", spec.getOptim(),
-                String.join(", ", OPTIMIZERS));
         inRange("--learning_rate", spec.hasLearningRate(), spec.getLearningRate(), 0, Double.MAX_VALUE);
+        checkNamed(spec);
         inRange("--warmup_ratio", spec.hasWarmupRatio(), spec.getWarmupRatio(), 0, 1);
         inRange("--warmup_steps", spec.hasWarmupSteps(), spec.getWarmupSteps(), 0, Integer.MAX_VALUE);
         require(spec.getWarmupSteps() < 1 || spec.getWarmupSteps() == Math.rint(spec.getWarmupSteps()),
@@ -85,6 +82,17 @@ final class JobSpecRules {
         require(!spec.hasAdamEpsilon() || Double.isFinite(spec.getAdamEpsilon()) && spec.getAdamEpsilon() > 0,
                 "--adam_epsilon=%s must be above 0", spec.getAdamEpsilon());
         inRange("--max_grad_norm", spec.hasMaxGradNorm(), spec.getMaxGradNorm(), 0, Double.MAX_VALUE);
+    }
+
+    /// The optimizer and the schedule, with their own arguments.
+    private static void checkNamed(JobSpec spec) {
+        try {
+            OptimizerSettings.of(spec);
+            RateShape.of(spec.hasLrSchedulerType() ? spec.getLrSchedulerType() : JobSpecDefaults.SCHEDULE, spec.getLrSchedulerKwargs(),
+                    spec.hasLearningRate() ? spec.getLearningRate() : JobSpecDefaults.LEARNING_RATE);
+        } catch (IllegalArgumentException e) {
+            throw new InvalidJobException(e.getMessage());
+        }
     }
 
     private static void checkDivergence(JobSpec spec) {

@@ -74,7 +74,7 @@ final class ResumeCheck {
             checkModel(manifest, model, directory);
             JobSpec job = jobSpec(manifest, directory);
             return new ResumeFacts(directory, manifest.step(), Math.toIntExact(manifest.training().microbatchesPerStep()),
-                    job.getMaxLength(), job.getPerDeviceTrainBatchSize());
+                    job.getMaxLength(), job.getPerDeviceTrainBatchSize(), manifest.optimizer());
         } catch (FileNotFoundException e) {
             throw new InvalidJobException("%s=%s: %s; name another checkpoint".formatted(FLAG, directory, e.getMessage()));
         } catch (IOException e) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.proto.v1.ShardingStrategy;
+import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.storage.StoragePath;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
@@ -33,11 +34,18 @@ class JobSpecRulesTest {
                 mistake("--max_length=1 must be at least 2", s -> s.setMaxLength(1)),
                 mistake("--max_steps=-1", s -> s.setMaxSteps(-1)), mistake("--num_train_epochs=0.0", s -> s.setNumTrainEpochs(0)),
                 mistake("--lr_scheduler_type=sine is unknown; use one of linear,", s -> s.setLrSchedulerType("sine")),
-                mistake("--optim=sgd is unknown", s -> s.setOptim("sgd")),
+                mistake("--optim=lion_32bit is unknown; use one of adamw_torch,", s -> s.setOptim("lion_32bit")),
                 mistake("--learning_rate=-1.0 must be a number of at least 0", s -> s.setLearningRate(-1)),
                 mistake("--on_divergence=rewind is unknown; use one of stop, skip", s -> s.setOnDivergence("rewind")),
                 mistake("--divergence_budget=2 is for --on_divergence skip alone", s -> s.setDivergenceBudget(2)),
                 mistake("--divergence_budget=0 must be at least 1", s -> s.setOnDivergence("skip").setDivergenceBudget(0)),
+                mistake("--optim_args nesterov=True needs a momentum above 0", s -> s.setOptim("sgd").setOptimArgs("nesterov=True")),
+                mistake("--optim_args alpha is not for --optim sgd, which takes dampening, momentum, nesterov",
+                        s -> s.setOptim("sgd").setOptimArgs("alpha=0.9")),
+                mistake("--optim_args weight_decay is not for --optim rmsprop, which takes alpha, centered, eps, momentum; pass --weight_decay instead",
+                        s -> s.setOptim("rmsprop").setOptimArgs("weight_decay=0.9")),
+                mistake("--lr_scheduler_type warmup_stable_decay needs --lr_scheduler_kwargs num_decay_steps=STEPS",
+                        s -> s.setLrSchedulerType("warmup_stable_decay")),
                 mistake("--learning_rate=NaN", s -> s.setLearningRate(Double.NaN)),
                 mistake("--warmup_ratio=1.5 must be between 0 and 1", s -> s.setWarmupRatio(1.5)),
                 mistake("--warmup_steps=2.5 is neither", s -> s.setWarmupSteps(2.5)),
@@ -152,7 +160,7 @@ class JobSpecRulesTest {
 
     @Test
     void shouldTakeWhatTheCheckpointSaysUnlessTheSpecDisagrees() {
-        var facts = Optional.of(new ResumeFacts(StoragePath.of("/out/c"), 25, 12, 64, 2));
+        var facts = Optional.of(new ResumeFacts(StoragePath.of("/out/c"), 25, 12, 64, 2, OptimizerState.ADAMW));
         JobSpec spec = JobSpecDefaults.fill(VALID.toBuilder().setWorldSize(3).build(), 256, facts);
         assertThat(spec.getMicrobatchesPerStep()).isEqualTo(12);
         assertThat(spec.getGradientAccumulationSteps()).isEqualTo(4);

@@ -47,7 +47,7 @@ public record OptimizerState(String optimizer, List<StateSlot> slots) {
 
     /// Of all that one copy of the model has, saved once.
     public long bytes(ModelSpec model) {
-        return slots.stream().mapToLong(s -> model.parameters().stream().mapToLong(p -> s.tensor(p.shape()).map(StateTensor::bytes).orElse(0L)).sum())
-                .sum();
+        return slots.stream().mapToLong(s -> model.parameters().stream().mapToLong(p -> s.tensor(p.name(), p.shape()).map(StateTensor::bytes)
+                .orElse(0L)).sum()).sum();
     }
 }

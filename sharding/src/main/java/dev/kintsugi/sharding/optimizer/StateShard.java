@@ -21,7 +21,7 @@ public record StateShard(int parameter, StateTensor tensor, long firstRow, long 
         long offset = 0;
         for (int i = 0; i < unit.parameters().size(); i++) {
             ParameterPlan p = unit.parameters().get(i);
-            Optional<StateTensor> tensor = slot.tensor(p.spec().shape());
+            Optional<StateTensor> tensor = slot.tensor(p.spec().name(), p.spec().shape());
             if (tensor.isEmpty()) { continue; }
             StateShard shard = of(i, p, tensor.get(), rank, offset);
             shards.add(shard);

@@ -18,9 +18,9 @@ public record StateSlot(String name, DType dtype, StateExtent extent, StateOf of
         requireNonNull(of, "of is null");
     }
 
-    /// What is kept for a parameter of that shape, if anything.
-    public Optional<StateTensor> tensor(List<Long> parameterShape) {
-        if (!of.has(parameterShape)) { return Optional.empty(); }
+    /// What is kept for that parameter, if anything.
+    public Optional<StateTensor> tensor(String parameter, List<Long> parameterShape) {
+        if (!of.has(parameter, parameterShape)) { return Optional.empty(); }
         return Optional.of(new StateTensor(dtype, extent.shape(parameterShape), extent != StateExtent.COLUMN));
     }
 

@@ -37,7 +37,7 @@ public sealed interface TensorKind {
 
         @Override
         public Optional<StateTensor> tensor(SavedParameter p) {
-            return slot.tensor(p.shape());
+            return slot.tensor(p.name(), p.shape());
         }
 
         @Override

@@ -184,6 +184,16 @@ public final class WatchedKernels implements Kernels {
     }
 
     @Override
+    public double sgd(Tensor p, Tensor m, Tensor g, Sgd step) {
+        return device.sgd(p, m, g, step);
+    }
+
+    @Override
+    public double rmsprop(Tensor p, Tensor v, Tensor m, Tensor mean, Tensor g, RmsProp step) {
+        return device.rmsprop(p, v, m, mean, g, step);
+    }
+
+    @Override
     public void rowSumsOfSquares(double[] out, Tensor g) {
         device.rowSumsOfSquares(out, g);
     }

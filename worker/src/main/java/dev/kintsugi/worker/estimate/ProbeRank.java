@@ -3,7 +3,7 @@ package dev.kintsugi.worker.estimate;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.estimate.StepPhase;
 import dev.kintsugi.sharding.estimate.StepSeconds;
-import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroups;
@@ -18,8 +18,9 @@ import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
-import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
+import dev.kintsugi.worker.optim.Optimizer;
+import dev.kintsugi.worker.optim.Optimizers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -31,11 +32,11 @@ import java.util.Random;
 /// One rank of a calibration: trains random weights on random tokens, and says how long each step's phases took. Used by the thread that made it.
 final class ProbeRank implements AutoCloseable {
     private static final int STEPS_LEAST = 3;
-    private static final AdamWOptimizer.Settings OPTIMIZER = new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1);
+    private static final OptimizerSettings OPTIMIZER = new OptimizerSettings.AdamW(0.9, 0.95, 1e-8, 0.1);
 
     private final Arena probeArena = Arena.ofShared();
     private final PhaseClock clock = new PhaseClock();
-    private final AdamWOptimizer optimizer;
+    private final Optimizer optimizer;
     private final ShardPlan plan;
     private final CollectiveGroup group;
     private final RankTensors tensors;
@@ -47,10 +48,9 @@ final class ProbeRank implements AutoCloseable {
     private long step;
 
     ProbeRank(Workload w, GroupConfig groupConfig, Kernels kernels) {
-        optimizer = new AdamWOptimizer(kernels, OPTIMIZER);
         plan = w.plan();
         group = CollectiveGroups.open(groupConfig);
-        tensors = new RankTensors(plan, group.rank(), OptimizerState.ADAMW);
+        tensors = new RankTensors(plan, group.rank(), OPTIMIZER.state());
         StepMemory memory = StepMemory.of(plan, group.rank(), w.batch(), w.length(), w.dtype(), w.checkpointing(), 1, 1);
         stepArena = StepArena.ofBytes(memory.bytes());
         gradients = new GradientShards(plan, group.rank(), stepArena, memory);
@@ -58,6 +58,7 @@ final class ProbeRank implements AutoCloseable {
         var model = new Decoder(w.config(), w.length(), w.dtype(), probeArena);
         interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, stepArena, w.batch(),
                 w.length(), w.dtype(), w.checkpointing(), clock);
+        optimizer = Optimizers.open(OPTIMIZER, kernels, plan, group.rank(), group::exchange);
         norm = new GradientNorm(kernels, plan, group.rank());
         scale = 1.0 / w.tokensPerStep();
         initialise(w.config().vocabSize());
@@ -99,9 +100,9 @@ final class ProbeRank implements AutoCloseable {
         interpreter.run(scale, true);
         interpreter.end();
         clock.enter(Phase.NORM);
-        double squared = norm.squared(plan, group.rank(), gradients.segments()).toDouble();
+        double gradNorm = Math.sqrt(norm.squared(plan, group.rank(), gradients.segments()).toDouble());
         clock.enter(Phase.OPTIMIZER);
-        optimizer.update(tensors.state(), gradients.segments(), step, 1e-4, GradientNorm.clipCoefficient(Math.sqrt(squared), 1), _ -> {});
+        optimizer.update(tensors.state(), gradients.segments(), new Optimizer.Update(step, 1e-4, GradientNorm.clipCoefficient(gradNorm, 1), gradNorm), _ -> {});
         clock.end();
         var byPhase = new EnumMap<StepPhase, Double>(StepPhase.class);
         for (StepPhase p : StepPhase.values()) { byPhase.put(p, clock.seconds(Phase.valueOf(p.name()))); }

@@ -111,6 +111,16 @@ public interface Kernels {
     /// One AdamW update in place (PyTorch's formula, Loshchilov and Hutter 2019): all f32, equal numel.
     void adamw(Tensor p, Tensor m, Tensor v, Tensor g, AdamW step);
 
+    /// One step of gradient descent in place, as PyTorch's SGD: all f32, equal numel. `m` is null without momentum.
+    ///
+    /// @return the sum of squares of what was added to p, for people: it may be rounded otherwise elsewhere
+    double sgd(Tensor p, Tensor m, Tensor g, Sgd step);
+
+    /// One RMSprop update in place (PyTorch's formula): all f32, equal numel. `m` is null without momentum, `mean` unless centered.
+    ///
+    /// @return as [#sgd]
+    double rmsprop(Tensor p, Tensor v, Tensor m, Tensor mean, Tensor g, RmsProp step);
+
     /// `out[r]` = sum of squares of row r of `g (rows, n)`, in fp64: element i goes to partial sum `i % 16`, and partial sums
     /// are added pairwise (0+8, 1+9, ..; then 0+4 ..; 0+2; 0+1), so that every implementation gives the same bits.
     void rowSumsOfSquares(double[] out, Tensor g);
@@ -130,4 +140,17 @@ public interface Kernels {
     /// @param gradScale multiplies g first: the clipping coefficient
     record AdamW(double learningRate, double beta1, double beta2, double epsilon, double weightDecay, double biasCorrection1,
             double biasCorrection2, double gradScale) {}
+
+    /// What a step of gradient descent needs besides tensors.
+    ///
+    /// @param weightDecay of the weights that is added to the gradient
+    /// @param rise of the gradient that is added to the momentum: `1 - dampening`, and 1 at first
+    /// @param gradScale multiplies g first
+    record Sgd(double learningRate, double momentum, double rise, boolean nesterov, double weightDecay, double gradScale) {}
+
+    /// What an RMSprop update needs besides tensors.
+    ///
+    /// @param weightDecay of the weights that is added to the gradient
+    /// @param gradScale multiplies g first
+    record RmsProp(double learningRate, double alpha, double epsilon, double momentum, double weightDecay, double gradScale) {}
 }

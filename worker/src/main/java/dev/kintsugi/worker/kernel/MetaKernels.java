@@ -140,6 +140,18 @@ public final class MetaKernels implements Kernels {
         Shapes.adamw(p, m, v, g);
     }
 
+    @Override
+    public double sgd(Tensor p, Tensor m, Tensor g, Sgd step) {
+        Shapes.update(p, g, m);
+        return 0;
+    }
+
+    @Override
+    public double rmsprop(Tensor p, Tensor v, Tensor m, Tensor mean, Tensor g, RmsProp step) {
+        Shapes.update(p, g, v, m, mean);
+        return 0;
+    }
+
     /// Leaves `out` as it is.
     @Override
     public void rowSumsOfSquares(double[] out, Tensor g) {

@@ -184,6 +184,15 @@ public final class Shapes {
         sameNumel("p", p, "g", g);
     }
 
+    /// Of an optimizer's update; a slot that is not used is null.
+    public static void update(Tensor p, Tensor g, Tensor... slots) {
+        require("p", p, DType.F32, p.shape());
+        sameNumel("p", p, "g", g);
+        for (Tensor slot : slots) {
+            if (slot != null) { sameNumel("p", p, "slot", slot); }
+        }
+    }
+
     public static void rowSumsOfSquares(double[] out, Tensor g) {
         require("g", matrix("g", g), DType.F32, g.shape());
         if (out.length < g.dim(0)) {

@@ -9,7 +9,7 @@ import dev.kintsugi.worker.divergence.Finiteness;
 import dev.kintsugi.worker.divergence.Watch;
 import dev.kintsugi.worker.fsdp.RoundInterpreter;
 import dev.kintsugi.worker.memory.ShardBuffers;
-import dev.kintsugi.worker.optim.AdamWOptimizer;
+import dev.kintsugi.worker.optim.Optimizer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -27,10 +27,10 @@ final class Divergence {
     private final ShardBuffers state;
     private final List<MemorySegment> gradients;
     private final RoundInterpreter interpreter;
-    private final AdamWOptimizer optimizer;
+    private final Optimizer optimizer;
 
     Divergence(ShardPlan plan, CollectiveGroup group, ShardBuffers state, List<MemorySegment> gradients, RoundInterpreter interpreter,
-            AdamWOptimizer optimizer) {
+            Optimizer optimizer) {
         this.plan = plan;
         this.group = group;
         this.state = state;
@@ -86,7 +86,7 @@ final class Divergence {
             updated += buffer.getDouble();
             weights += buffer.getDouble();
         }
-        if (parameter.isEmpty() || updates == 0) { return ""; }
+        if (parameter.isEmpty() || updates == 0 || Double.isNaN(updated)) { return ""; }
         if (!Double.isFinite(weights)) { return "; that weight is not finite itself"; }
         return "; the last update was %.2g times as large as that weight".formatted(Math.sqrt(updated / weights));
     }
@@ -97,9 +97,8 @@ final class Divergence {
         for (UnitPlan unit : plan.units()) {
             List<RowShard> shards = unit.rowShards(group.rank());
             for (int i = 0; i < shards.size(); i++) {
-                if (updates == 0 || !unit.parameters().get(i).spec().name().equals(parameter)) { continue; }
-                updated += optimizer.squaredUpdate(rows(state.slots().get(0).get(unit.index()), shards.get(i)),
-                        rows(state.slots().get(1).get(unit.index()), shards.get(i)), updates, learningRate);
+                if (updates == 0 || shards.get(i).rows() == 0 || !unit.parameters().get(i).spec().name().equals(parameter)) { continue; }
+                updated += optimizer.squaredUpdate(state, unit.index(), i, updates, learningRate);
                 weights += squared(rows(state.parameters().get(unit.index()), shards.get(i)));
             }
         }

@@ -4,12 +4,13 @@ import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.DataMemory;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.optimizer.RateShape;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.data.SampleOrder;
 import dev.kintsugi.worker.data.SampleSettings;
-import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.LearningRateSchedule;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -63,17 +64,18 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
     }
 
     LearningRateSchedule schedule(long maxSteps) {
-        return new LearningRateSchedule(LearningRateSchedule.Kind.of(spec.getLrSchedulerType()), spec.getLearningRate(),
+        return new LearningRateSchedule(RateShape.of(spec.getLrSchedulerType(), spec.getLrSchedulerKwargs(), spec.getLearningRate()),
+                spec.getLearningRate(),
                 LearningRateSchedule.warmupSteps(spec.getWarmupSteps(), spec.getWarmupRatio(), maxSteps), maxSteps);
     }
 
-    AdamWOptimizer.Settings optimizer() {
-        return new AdamWOptimizer.Settings(spec.getAdamBeta1(), spec.getAdamBeta2(), spec.getAdamEpsilon(), spec.getWeightDecay());
+    OptimizerSettings optimizer() {
+        return OptimizerSettings.of(spec);
     }
 
     /// What the optimizer keeps.
     OptimizerState state() {
-        return OptimizerState.ADAMW;
+        return optimizer().state();
     }
 
     /// Of values and of gathered weights.

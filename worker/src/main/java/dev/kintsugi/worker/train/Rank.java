@@ -46,8 +46,8 @@ import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
-import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
+import dev.kintsugi.worker.optim.Optimizers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -194,7 +194,8 @@ final class Rank implements CoordinatorLink.Pulse {
             Supplier<Evaluated> evaluation = evaluationData == null ? null
                     : new Evaluation(evaluationData, group, new EvaluationInterpreter(plan, group, units, tensors.state().parameters(), gradients, model,
                             kernels, arena, settings.evaluationBatch(), settings.length(), positions), settings.evaluationBatch())::run;
-            loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter, new AdamWOptimizer(kernels, settings.optimizer()),
+            loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter,
+                    Optimizers.open(settings.optimizer(), kernels, plan, arguments.rank(), group::exchange),
                     new GradientNorm(kernels, plan, arguments.rank()), data, new Evaluations(settings.spec(), data.size(), evaluation, best), saves, link,
                     metrics, accounting, clock, from);
             long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim()

@@ -19,9 +19,9 @@ import dev.kintsugi.worker.fsdp.PhaseClock;
 import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
 import dev.kintsugi.worker.fsdp.RoundInterpreter;
 import dev.kintsugi.worker.memory.ShardBuffers;
-import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
 import dev.kintsugi.worker.optim.LearningRateSchedule;
+import dev.kintsugi.worker.optim.Optimizer;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -36,7 +36,7 @@ final class TrainingLoop {
     private final ShardBuffers state;
     private final List<MemorySegment> gradients;
     private final RoundInterpreter interpreter;
-    private final AdamWOptimizer optimizer;
+    private final Optimizer optimizer;
     private final GradientNorm gradientNorm;
     private final TokenBlocks data;
     private final SampleOrder order;
@@ -57,7 +57,7 @@ final class TrainingLoop {
     private record Totals(double lossSum, double gradNorm) {}
 
     TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, ShardBuffers state, GradientShards gradients, RoundInterpreter interpreter,
-            AdamWOptimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Evaluations evaluations, Checkpoints checkpoints,
+            Optimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Evaluations evaluations, Checkpoints checkpoints,
             CoordinatorLink link, MetricsFile metrics, StepAccounting accounting, PhaseClock clock, Progress from) {
         this.settings = settings;
         this.plan = plan;
@@ -143,7 +143,7 @@ final class TrainingLoop {
     private void apply(Progress before, long tokens, double gradNorm, double learningRate) {
         double clip = GradientNorm.clipCoefficient(gradNorm, settings.spec().getMaxGradNorm());
         clock.enter(Phase.OPTIMIZER);
-        optimizer.update(state, gradients, before.updates() + 1, learningRate, clip, beforeUnit);
+        optimizer.update(state, gradients, new Optimizer.Update(before.updates() + 1, learningRate, clip, gradNorm), beforeUnit);
         skippedInARow = 0;
         done = before.next(settings.samplesPerStep(), tokens);
     }

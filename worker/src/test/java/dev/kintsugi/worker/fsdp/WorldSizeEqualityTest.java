@@ -12,7 +12,7 @@ import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.exact.ExactSum;
-import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.ShardPlan;
@@ -29,8 +29,9 @@ import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
-import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
+import dev.kintsugi.worker.optim.Optimizer;
+import dev.kintsugi.worker.optim.Optimizers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -57,6 +58,7 @@ class WorldSizeEqualityTest {
     private static final int BATCH = 2;
     private static final int LENGTH = 9;
     private static final int STEPS = 3;
+    private static final OptimizerSettings OPTIMIZER = new OptimizerSettings.AdamW(0.9, 0.95, 1e-8, 0.1);
 
     @TempDir
     Path directory;
@@ -166,7 +168,7 @@ class WorldSizeEqualityTest {
                 Duration.ofSeconds(30)), plan.sharding(), GroupConfig.Transport.SHM);
         StepMemory memory = StepMemory.ofScratch(plan, rank, BATCH, LENGTH, dtype, checkpointing, 0, microbatches / plan.worldSize());
         long evaluationBytes = StepMemory.evaluationBytes(config, EVALUATED_BATCH, BATCH, LENGTH, dtype, 0);
-        try (group; var tensors = new RankTensors(plan, rank, OptimizerState.ADAMW); Arena tables = Arena.ofShared();
+        try (group; var tensors = new RankTensors(plan, rank, OPTIMIZER.state()); Arena tables = Arena.ofShared();
                 StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), evaluates ? evaluationBytes : 0))) {
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
             var gradients = new GradientShards(plan, rank, arena, memory);
@@ -175,7 +177,7 @@ class WorldSizeEqualityTest {
                     BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
             if (separates) { interpreter.separateSamples(new Tensor(tables.allocate(4L * BATCH * LENGTH), DType.I32, BATCH * LENGTH)); }
             for (UnitPlan unit : plan.units()) { initialise(unit, rank, tensors.state().parameters().get(unit.index())); }
-            var optimizer = new AdamWOptimizer(kernels, new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1));
+            Optimizer optimizer = Optimizers.open(OPTIMIZER, kernels, plan, rank, group::exchange);
             var norm = new GradientNorm(kernels, plan, rank);
             var bits = new ArrayList<Long>();
             for (int step = 0; step < STEPS; step++) {
@@ -219,7 +221,7 @@ class WorldSizeEqualityTest {
     }
 
     private static List<Long> step(ShardPlan plan, int rank, CollectiveGroup group, ShardBuffers state, GradientShards gradients,
-            RoundInterpreter interpreter, AdamWOptimizer optimizer, GradientNorm norm, int step, int microbatches) {
+            RoundInterpreter interpreter, Optimizer optimizer, GradientNorm norm, int step, int microbatches) {
         group.enterStep(step);
         var loss = new ExactSum();
         for (int m = rank; m < microbatches; m += plan.worldSize()) {
@@ -237,7 +239,7 @@ class WorldSizeEqualityTest {
             squares.add(ExactSum.read(buffer));
         }
         double gradNorm = Math.sqrt(squares.toDouble());
-        optimizer.update(state, gradients.segments(), step + 1, 1e-2, GradientNorm.clipCoefficient(gradNorm, 1), _ -> {});
+        optimizer.update(state, gradients.segments(), new Optimizer.Update(step + 1, 1e-2, GradientNorm.clipCoefficient(gradNorm, 1), gradNorm), _ -> {});
         return List.of(Double.doubleToRawLongBits(losses.toDouble()), Double.doubleToRawLongBits(gradNorm));
     }
 

@@ -4,13 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
+import dev.kintsugi.sharding.optimizer.RateShape;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.cpu.CpuKernels;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
-import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.LearningRateSchedule;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -67,9 +68,9 @@ class DecoderConformanceTest {
             MicroBatch model = load(fixture, kernels, jobArena);
             JsonNode training = fixture.training;
             JsonNode steps = training.get("steps");
-            var schedule = new LearningRateSchedule(LearningRateSchedule.Kind.COSINE, training.get("peak_learning_rate").asDouble(),
+            var schedule = new LearningRateSchedule(RateShape.of("cosine", "", 1), training.get("peak_learning_rate").asDouble(),
                     training.get("warmup_steps").asInt(), steps.size());
-            var rank = new OneRank(model, new AdamWOptimizer.Settings(training.get("beta1").asDouble(), training.get("beta2").asDouble(),
+            var rank = new OneRank(model, new OptimizerSettings.AdamW(training.get("beta1").asDouble(), training.get("beta2").asDouble(),
                     training.get("epsilon").asDouble(), training.get("weight_decay").asDouble()), training.get("max_grad_norm").asDouble(), jobArena);
             assertThat(steps.size()).isEqualTo(50);
             for (int k = 0; k < steps.size(); k++) {

@@ -1,13 +1,15 @@
 package dev.kintsugi.worker.model;
 
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.memory.StepArena;
-import dev.kintsugi.worker.optim.AdamWOptimizer;
 import dev.kintsugi.worker.optim.GradientNorm;
+import dev.kintsugi.worker.optim.Optimizer;
+import dev.kintsugi.worker.optim.Optimizers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -19,16 +21,16 @@ final class OneRank {
     private final ShardBuffers state;
     private final List<MemorySegment> gradients;
     private final GradientNorm norm;
-    private final AdamWOptimizer optimizer;
+    private final Optimizer optimizer;
     private final double maxNorm;
     private long updates;
 
-    OneRank(MicroBatch model, AdamWOptimizer.Settings settings, double maxNorm, Arena arena) {
+    OneRank(MicroBatch model, OptimizerSettings.AdamW settings, double maxNorm, Arena arena) {
         this.model = model;
         this.state = new ShardBuffers(model.plan, 0, OptimizerState.ADAMW, allocate(arena), List.of(allocate(arena), allocate(arena)));
         this.gradients = allocate(arena);
         this.norm = new GradientNorm(model.kernels, model.plan, 0);
-        this.optimizer = new AdamWOptimizer(model.kernels, settings);
+        this.optimizer = Optimizers.open(settings, model.kernels, model.plan, 0, (_, mine) -> List.of(mine));
         this.maxNorm = maxNorm;
         copy(model.weights, state.parameters(), true);
     }
@@ -49,7 +51,7 @@ final class OneRank {
         for (int[] microbatch : ids) { loss += model.run(arena, microbatch, B, T, 1 / predicted, ActivationCheckpointing.NONE); }
         copy(model.gradients, gradients, true);
         double gradNorm = Math.sqrt(norm.squared(model.plan, 0, gradients).toDouble());
-        optimizer.update(state, gradients, ++updates, learningRate, GradientNorm.clipCoefficient(gradNorm, maxNorm), _ -> {});
+        optimizer.update(state, gradients, new Optimizer.Update(++updates, learningRate, GradientNorm.clipCoefficient(gradNorm, maxNorm), gradNorm), _ -> {});
         copy(model.weights, state.parameters(), false);
         return new Result(loss / predicted, gradNorm);
     }

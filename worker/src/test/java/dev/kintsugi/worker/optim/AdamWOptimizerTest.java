@@ -2,6 +2,7 @@ package dev.kintsugi.worker.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.worker.checkpoint.SavedModel;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
@@ -23,8 +24,8 @@ class AdamWOptimizerTest {
         List<MemorySegment> gradients = model.empty(plan, 1).parameters();
         gradients.forEach(g -> fill(g, 1));
         var announced = new ArrayList<Integer>();
-        var optimizer = new AdamWOptimizer(new ReferenceKernels(), new AdamWOptimizer.Settings(0.9, 0.95, 1e-8, 0.1));
-        optimizer.update(state, gradients, 1, 1e-2, 1, unit -> {
+        var optimizer = new AdamWOptimizer(new ReferenceKernels(), new OptimizerSettings.AdamW(0.9, 0.95, 1e-8, 0.1));
+        optimizer.update(state, gradients, new Optimizer.Update(1, 1e-2, 1, 1), unit -> {
             announced.add(unit);
             for (int u = 0; u < plan.units().size(); u++) { assertThat(changed(state, u)).as("unit %d", u).isEqualTo(u < unit); }
         });

@@ -265,6 +265,22 @@ public final class CpuKernels implements Kernels {
     }
 
     @Override
+    public double sgd(Tensor p, Tensor m, Tensor g, Sgd step) {
+        Shapes.update(p, g, m);
+        return SgdUpdate.update(p.data(), data(m), g.data(), step, p.numel());
+    }
+
+    @Override
+    public double rmsprop(Tensor p, Tensor v, Tensor m, Tensor mean, Tensor g, RmsProp step) {
+        Shapes.update(p, g, v, m, mean);
+        return RmsPropUpdate.update(p.data(), v.data(), data(m), data(mean), g.data(), step, p.numel());
+    }
+
+    private static MemorySegment data(Tensor orNull) {
+        return orNull == null ? null : orNull.data();
+    }
+
+    @Override
     public void rowSumsOfSquares(double[] out, Tensor g) {
         Shapes.rowSumsOfSquares(out, g);
         SquareSums.rows(out, 0, g.data(), g.dim(0), g.dim(1));

@@ -6,6 +6,7 @@ import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.Shapes;
 import dev.kintsugi.worker.memory.Tensor;
+import java.util.concurrent.atomic.DoubleAdder;
 import java.util.stream.IntStream;
 
 /// [CpuKernels] on several threads. Every operation is cut into as many parts as there are threads, by rows that do not depend on each other
@@ -53,7 +54,7 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
     }
 
     private static Tensor flat(Tensor x, long from, long count) {
-        return x.reshape(x.numel()).rows(from, count);
+        return x == null ? null : x.reshape(x.numel()).rows(from, count);
     }
 
     @Override
@@ -246,6 +247,23 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
         Shapes.adamw(p, m, v, g);
         split(p.numel(), NUMEL, (k, from, count) -> k.adamw(flat(p, from, count), flat(m, from, count), flat(v, from, count),
                 flat(g, from, count), step));
+    }
+
+    @Override
+    public double sgd(Tensor p, Tensor m, Tensor g, Sgd step) {
+        Shapes.update(p, g, m);
+        var squares = new DoubleAdder();
+        split(p.numel(), NUMEL, (k, from, count) -> squares.add(k.sgd(flat(p, from, count), flat(m, from, count), flat(g, from, count), step)));
+        return squares.sum();
+    }
+
+    @Override
+    public double rmsprop(Tensor p, Tensor v, Tensor m, Tensor mean, Tensor g, RmsProp step) {
+        Shapes.update(p, g, v, m, mean);
+        var squares = new DoubleAdder();
+        split(p.numel(), NUMEL, (k, from, count) -> squares.add(k.rmsprop(flat(p, from, count), flat(v, from, count), flat(m, from, count),
+                flat(mean, from, count), flat(g, from, count), step)));
+        return squares.sum();
     }
 
     @Override

@@ -418,26 +418,18 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void adamw(Tensor pTensor, Tensor mTensor, Tensor vTensor, Tensor gTensor, AdamW step) {
-        double[] g = load("g", gTensor, gTensor.shape());
-        double[] p = load("p", pTensor, pTensor.shape());
-        double[] m = load("m", mTensor, mTensor.shape());
-        double[] v = load("v", vTensor, vTensor.shape());
-        if (p.length != g.length || m.length != g.length || v.length != g.length) {
-            throw new IllegalArgumentException(
-                    "p=%s m=%s v=%s g=%s; must have equal numel".formatted(pTensor, mTensor, vTensor, gTensor));
-        }
-        for (int i = 0; i < g.length; i++) {
-            double grad = g[i] * step.gradScale();
-            m[i] = step.beta1() * m[i] + (1 - step.beta1()) * grad;
-            v[i] = step.beta2() * v[i] + (1 - step.beta2()) * grad * grad;
-            double denominator = Math.sqrt(v[i] / step.biasCorrection2()) + step.epsilon();
-            p[i] -= step.learningRate() * step.weightDecay() * p[i];
-            p[i] -= step.learningRate() * m[i] / step.biasCorrection1() / denominator;
-        }
-        store(pTensor, p);
-        store(mTensor, m);
-        store(vTensor, v);
+    public void adamw(Tensor p, Tensor m, Tensor v, Tensor g, AdamW step) {
+        ReferenceUpdates.adamw(p, m, v, g, step);
+    }
+
+    @Override
+    public double sgd(Tensor p, Tensor m, Tensor g, Sgd step) {
+        return ReferenceUpdates.sgd(p, m, g, step);
+    }
+
+    @Override
+    public double rmsprop(Tensor p, Tensor v, Tensor m, Tensor mean, Tensor g, RmsProp step) {
+        return ReferenceUpdates.rmsprop(p, v, m, mean, g, step);
     }
 
     @Override

@@ -8,6 +8,8 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.Kernels.AdamW;
+import dev.kintsugi.worker.kernel.Kernels.RmsProp;
+import dev.kintsugi.worker.kernel.Kernels.Sgd;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
 import dev.kintsugi.worker.memory.Tensor;
 import java.util.function.Consumer;
@@ -148,6 +150,12 @@ class CpuKernelsPropertyTest {
             t.check(1e-6, (k, a) -> k.swigluBackward(a[1], a[2], a[0], a[0], a[1], a[2]), t.value(n), t.value(n), t.value(n));
             var step = new AdamW(1e-2, 0.9, 0.95, 1e-8, 0.1, 1 - Math.pow(0.9, 3), 1 - Math.pow(0.95, 3), 0.7);
             t.check(2e-6, (k, a) -> k.adamw(a[0], a[1], a[2], a[3], step), t.normal(n), t.normal(n), t.positive(n), t.normal(n));
+            var descent = new Sgd(1e-2, 0.9, 0.8, t.coin(), 0.1, 0.7);
+            t.check(2e-6, (k, a) -> k.sgd(a[0], a[1], a[2], descent), t.normal(n), t.coin() ? t.normal(n) : null, t.normal(n));
+            boolean centered = t.coin();
+            var rms = new RmsProp(1e-2, 0.99, 1e-2, 0.9, 0.1, 0.7);
+            t.check(5e-6, (k, a) -> k.rmsprop(a[0], a[1], a[2], a[3], a[4], rms), t.normal(n), t.between(2, 3, n), t.coin() ? t.normal(n) : null,
+                    centered ? t.between(-0.5, 0.5, n) : null, t.normal(n));
         });
     }
 

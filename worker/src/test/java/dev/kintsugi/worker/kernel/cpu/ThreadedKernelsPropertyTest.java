@@ -184,6 +184,10 @@ class ThreadedKernelsPropertyTest {
         Tensor squares = normal(DType.F32, 5003).reshape(5003);
         for (long i = 0; i < 5003; i++) { squares.data().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextDouble()); }
         check((k, t) -> k.adamw(t[0], t[1], t[2], t[3], step), normal(DType.F32, 5003), normal(DType.F32, 5003), squares, normal(DType.F32, 5003));
+        var descent = new Kernels.Sgd(1e-3, 0.9, 1, true, 0.1, 0.7);
+        check((k, t) -> k.sgd(t[0], t[1], t[2], descent), normal(DType.F32, 5003), normal(DType.F32, 5003), normal(DType.F32, 5003));
+        var rms = new Kernels.RmsProp(1e-3, 0.99, 1e-8, 0, 0.1, 0.7);
+        check((k, t) -> k.rmsprop(t[0], t[1], null, null, t[2], rms), normal(DType.F32, 5003), squares, normal(DType.F32, 5003));
         Tensor g = normal(DType.F32, 37, 301);
         double[] expected = new double[37];
         double[] actual = new double[37];

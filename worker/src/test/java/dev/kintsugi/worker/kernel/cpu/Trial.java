@@ -70,6 +70,12 @@ final class Trial {
         return t;
     }
 
+    Tensor between(double least, double most, long... shape) {
+        Tensor t = tensor(DType.F32, 0, shape);
+        for (long i = 0; i < t.numel(); i++) { t.data().set(Lanes.FLOAT, i * 4, (float) random.nextDouble(least, most)); }
+        return t;
+    }
+
     Tensor ints(int from, int to, long... shape) {
         Tensor t = tensor(DType.I32, 0, shape);
         for (long i = 0; i < t.numel(); i++) { t.data().set(Lanes.INT, i * 4, from + random.nextInt(to - from)); }
