@@ -14,6 +14,7 @@ import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.proto.v1.Transport;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.estimate.DataMemory;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.manifest.BestEvaluation;
@@ -43,6 +44,7 @@ import dev.kintsugi.worker.fsdp.UnshardedUnits;
 import dev.kintsugi.worker.kernel.KernelFactory;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
 import dev.kintsugi.worker.optim.GradientNorm;
 import dev.kintsugi.worker.optim.Optimizers;
@@ -142,10 +144,7 @@ final class Rank implements CoordinatorLink.Pulse {
             throws IOException, InterruptedException {
         MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.state(), settings.batch(), settings.length(),
                 settings.dtype(), settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
-        if (settings.evaluates()) {
-            estimate = MemoryEstimator.withEvaluation(estimate, plan.model().config(), settings.evaluationBatch(), settings.batch(), settings.length(),
-                    settings.dtype(), settings.spec().getThreads());
-        }
+        estimate = DataMemory.added(estimate, settings.spec(), plan.model().config());
         try (TokenBlocks data = DatasetIndex.open(files.training());
                 TokenBlocks evaluationData = files.evaluation().map(DatasetIndex::open).orElse(null);
                 RankTensors tensors = new RankTensors(plan, arguments.rank(), settings.state())) {
@@ -177,7 +176,7 @@ final class Rank implements CoordinatorLink.Pulse {
                 settings.spec().getThreads(), settings.rounds());
         var clock = new PhaseClock();
         try (Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), evaluationBytes(settings, config)));
+                StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), DataMemory.evaluationBytes(settings.spec(), config)));
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), from.steps()) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
                 CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), settings.state(),
@@ -185,13 +184,16 @@ final class Rank implements CoordinatorLink.Pulse {
                 Checkpoints saves = new Checkpoints(writer, link::send)) {
             checkpoints = saves;
             var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
-            var model = new Decoder(config, settings.length(), dtype, tables);
+            var model = new Decoder(config, settings.length(), dtype, settings.spec().getLabelSmoothingFactor(), tables);
             var gradients = new GradientShards(plan, arguments.rank(), arena, memory);
             var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
                     settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);
+            long positionBytes = DType.I32.bytes() * DataMemory.positions(settings.spec());
+            Tensor positions = !data.isJoined() ? null : new Tensor(tables.allocate(positionBytes), DType.I32, positionBytes / DType.I32.bytes());
+            if (positions != null) { interpreter.separateSamples(positions.rows(0, (long) settings.batch() * settings.length())); }
             Supplier<Evaluated> evaluation = evaluationData == null ? null
                     : new Evaluation(evaluationData, group, new EvaluationInterpreter(plan, group, units, tensors.state().parameters(), gradients, model,
-                            kernels, arena, settings.evaluationBatch(), settings.length()), settings.evaluationBatch())::run;
+                            kernels, arena, settings.evaluationBatch(), settings.length(), positions), settings.evaluationBatch())::run;
             var rollback = new Rollback(settings, group, tensors.state(), saves, assignment.hasResume()
                     ? StoragePath.of(assignment.getResume().getDirectory()) : null);
             var spikes = new LossSpikes(settings.spec().getLossSpikeThreshold(), position.map(TrainingPosition::recentLosses).orElse(List.of()));
@@ -200,18 +202,14 @@ final class Rank implements CoordinatorLink.Pulse {
                     Optimizers.open(settings.optimizer(), kernels, plan, arguments.rank(), group::exchange),
                     new GradientNorm(kernels, plan, arguments.rank()), data, new Evaluations(settings.spec(), data.size(), evaluation, best), saves, link,
                     metrics, accounting, clock, from, rollback, spikes);
-            long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim();
+            long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim()
+                    + positionBytes;
             link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
             doing = "training";
             loop.run();
             link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, tensors)).setLastStep(loop.step())
                     .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.usedBytes()))));
         }
-    }
-
-    private static long evaluationBytes(JobSettings settings, ModelConfig config) {
-        return !settings.evaluates() ? 0 : StepMemory.evaluationBytes(config, settings.evaluationBatch(), settings.batch(), settings.length(),
-                settings.dtype(), settings.spec().getThreads());
     }
 
     private StepAccounting accounting(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, PhaseClock clock) {

@@ -173,7 +173,8 @@ final class TrainingLoop {
     private double runRound(long samplesDone, int round, double scale) {
         long microbatch = (long) round * group.worldSize() + group.rank();
         clock.enter(Phase.DATA);
-        int T = Batches.fill(data, order, samplesDone + microbatch * settings.batch(), settings.batch(), interpreter.ids(), interpreter.labels());
+        int T = Batches.fill(data, order, samplesDone + microbatch * settings.batch(), settings.batch(), interpreter.ids(), interpreter.labels(),
+                interpreter.positions());
         return interpreter.run(T, scale, round == 0);
     }
 

@@ -66,6 +66,7 @@ public final class CheckpointExport {
             writeWeights(directory, tensors);
             config.generationConfigJson().ifPresent(json -> directory.write("generation_config.json", json));
             tokenizer.ifPresent(t -> t.copy(directory, config));
+            ModelCard.of(checkpoint.manifest()).write(directory);
             directory.write("config.json", config.configJson());
             directory.commit();
         } catch (IOException e) {
