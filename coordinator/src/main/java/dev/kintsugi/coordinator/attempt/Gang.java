@@ -93,11 +93,11 @@ public final class Gang {
     }
 
     private static MemoryEstimate estimate(JobSpec spec, AttemptStart start, int rank) {
-        var estimate = MemoryEstimator.estimate(start.model().plan(), rank, OptimizerSettings.of(spec).state(), spec.getPerDeviceTrainBatchSize(),
+        var estimate = MemoryEstimator.estimate(start.model().model(), rank, OptimizerSettings.of(spec).state(), spec.getPerDeviceTrainBatchSize(),
                 spec.getMaxLength(), spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
                 !spec.getSaveStrategy().equals("no"), spec.getThreads(), spec.getMicrobatchesPerStep() / spec.getWorldSize());
         if (!spec.getEvalStrategy().isEmpty() && !spec.getEvalStrategy().equals("no")) {
-            estimate = MemoryEstimator.withEvaluation(estimate, start.model().plan().model().config(), spec.getPerDeviceEvalBatchSize(),
+            estimate = MemoryEstimator.withEvaluation(estimate, start.model().model(), spec.getPerDeviceEvalBatchSize(),
                     spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(), spec.getBf16() ? DType.BF16 : DType.F32, spec.getThreads());
         }
         var message = MemoryEstimate.newBuilder().setRank(rank).setTotalBytes(estimate.totalBytes());
