@@ -38,8 +38,6 @@ public record BorrowedFlag(String name, List<String> harmless, String text, Stri
                 nothing("log_level", "ranks log what happened once, at one level"),
                 nothing("do_train", "train always trains"),
                 nothing("do_eval", "--eval_strategy says whether there are evaluations"),
-                either("packing_strategy", List.of("wrapped"), "it is the only packing so far",
-                        "is not available yet; write wrapped or leave it out"),
                 either("report_to", List.of("none"), "metrics always go to output_dir/metrics.jsonl",
                         "is not available yet; metrics are in output_dir/metrics.jsonl"),
                 either("fp16", List.of("false"), "training is fp32 so far", "is not available; training is fp32 so far"),

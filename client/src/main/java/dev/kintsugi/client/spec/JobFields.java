@@ -51,8 +51,8 @@ public final class JobFields {
         if (number < 80) { return "Numbers and memory"; }
         if (number < 90) { return "Reports and checkpoints"; }
         if (number < 100) { return "Where it runs"; }
-        if (number < 110) { return "Data"; }
-        return number < 120 ? "Adapters: LoRA, with TRL's names" : "Evaluation during training, which changes no bit of it";
+        if (number < 120) { return "Data"; }
+        return number < 130 ? "Evaluation during training, which changes no bit of it" : "Adapters: LoRA, with TRL's names";
     }
 
     private static Map<String, String> texts() {
@@ -66,7 +66,9 @@ public final class JobFields {
         texts.put("dataset_name", "required; a file, a directory or a glob: text files (one document each), .jsonl or .csv");
         texts.put("dataset_text_field", "the text's field in a record; default text. Records of prompt and completion, or of messages, need none");
         texts.put("max_length", "tokens of one sample, at most; default 1024, at most the model's positions");
-        texts.put("packing", "join examples and cut them into samples of max_length; default True for plain text, else False");
+        texts.put("packing", "join examples to samples of max_length; default True for plain text, else False");
+        texts.put("packing_strategy", "bfd (default of --packing True): whole examples, none of which sees another, those longer than max_length cut; "
+                + "wrapped (default of plain text): all tokens in order, cut into blocks");
         texts.put("append_concat_token", "end-of-text token after each text and completion; default True");
         texts.put("add_special_tokens", "the tokenizer's own special tokens around each text; default True for prompt and completion, else False");
         texts.put("completion_only_loss", "the loss counts completions only; default True where there are prompts");
@@ -75,6 +77,7 @@ public final class JobFields {
         texts.put("chat_template_path", "a Jinja file, instead of the tokenizer's own chat template");
         texts.put("splits", "the split to train on, and after a comma the one to evaluate on: files whose name begins with it, or in a directory of that "
                 + "name; default: all files");
+        texts.put("label_smoothing_factor", "share of each target that is spread evenly over the vocabulary, in training and evaluation; default 0");
         texts.put("eval_dataset_name", "a file, a directory or a glob to evaluate on; default: the second split of dataset_name");
         texts.put("eval_strategy", "no (default), steps (default with eval_steps): every eval_steps and at the end, or epoch");
         texts.put("eval_steps", "steps between evaluations; default: logging_steps");

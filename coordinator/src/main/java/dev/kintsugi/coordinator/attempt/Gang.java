@@ -16,6 +16,7 @@ import dev.kintsugi.proto.v1.StartRanks;
 import dev.kintsugi.proto.v1.StopAttempt;
 import dev.kintsugi.proto.v1.StopRank;
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.estimate.DataMemory;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
@@ -96,10 +97,7 @@ public final class Gang {
         var estimate = MemoryEstimator.estimate(start.model().model(), rank, OptimizerSettings.of(spec).state(), spec.getPerDeviceTrainBatchSize(),
                 spec.getMaxLength(), spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
                 !spec.getSaveStrategy().equals("no"), spec.getThreads(), spec.getMicrobatchesPerStep() / spec.getWorldSize());
-        if (!spec.getEvalStrategy().isEmpty() && !spec.getEvalStrategy().equals("no")) {
-            estimate = MemoryEstimator.withEvaluation(estimate, start.model().model(), spec.getPerDeviceEvalBatchSize(),
-                    spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(), spec.getBf16() ? DType.BF16 : DType.F32, spec.getThreads());
-        }
+        estimate = DataMemory.added(estimate, spec, start.model().model());
         var message = MemoryEstimate.newBuilder().setRank(rank).setTotalBytes(estimate.totalBytes());
         estimate.items().forEach(i -> message.addItems(MemoryItem.newBuilder().setPurpose(i.purpose()).setBytes(i.bytes())));
         return message.build();

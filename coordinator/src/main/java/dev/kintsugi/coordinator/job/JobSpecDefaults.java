@@ -37,6 +37,7 @@ final class JobSpecDefaults {
         if (spec.getTokenizerName().isEmpty()) { spec.setTokenizerName(spec.getModelName()); }
         if (spec.getDatasetTextField().isEmpty()) { spec.setDatasetTextField("text"); }
         if (!spec.hasAppendConcatToken()) { spec.setAppendConcatToken(true); }
+        if (spec.getPacking() && spec.getPackingStrategy().isEmpty()) { spec.setPackingStrategy("bfd"); }
         if (!spec.hasAssistantOnlyLoss()) { spec.setAssistantOnlyLoss(false); }
         if (!spec.hasTrainSamplingStrategy()) { spec.setTrainSamplingStrategy("random"); }
         if (spec.getLoad() == LoadMode.LOAD_MODE_UNSPECIFIED) { spec.setLoad(LoadMode.SCATTER); }
@@ -54,6 +55,7 @@ final class JobSpecDefaults {
         if (!spec.hasMaxGradNorm()) { spec.setMaxGradNorm(1); }
         if (!spec.hasOnDivergence()) { spec.setOnDivergence("stop"); }
         if (spec.getOnDivergence().equals("skip") && !spec.hasDivergenceBudget()) { spec.setDivergenceBudget(3); }
+        if (!spec.hasLabelSmoothingFactor()) { spec.setLabelSmoothingFactor(0); }
         if (!spec.hasOptim()) { spec.setOptim("adamw_torch"); }
         if (!spec.hasSeed()) { spec.setSeed(42); }
         if (!spec.hasGradientCheckpointing()) { spec.setGradientCheckpointing(false); }

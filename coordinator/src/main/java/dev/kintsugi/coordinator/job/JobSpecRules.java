@@ -17,6 +17,7 @@ final class JobSpecRules {
     private static final List<String> ON_DIVERGENCE = List.of("stop", "skip");
     private static final List<String> SAVE_STRATEGIES = List.of("steps", "no");
     private static final List<String> CHAT_FORMATS = List.of("none", "openassistant", "chatml", "zephyr", "llama2");
+    private static final List<String> PACKING = List.of("bfd", "wrapped");
     private static final List<String> SAMPLING = List.of("random", "sequential");
     private static final List<String> CHECKPOINTING = Arrays.stream(ActivationCheckpointing.values()).map(ActivationCheckpointing::flag).toList();
 
@@ -144,6 +145,11 @@ final class JobSpecRules {
                 + " tokenizer's own template", format, String.join(", ", CHAT_FORMATS));
         require(format.isEmpty() || spec.getChatTemplatePath().isEmpty(), "--chat_template_format=%s and --chat_template_path=%s exclude each"
                 + " other; pass one of them", format, spec.getChatTemplatePath());
+        below1("--label_smoothing_factor", spec.hasLabelSmoothingFactor(), spec.getLabelSmoothingFactor());
+        String packing = spec.getPackingStrategy();
+        require(packing.isEmpty() || PACKING.contains(packing), "--packing_strategy=%s is unknown; use one of %s", packing, String.join(", ", PACKING));
+        require(packing.isEmpty() || spec.getPacking() || packing.equals("wrapped") && !spec.hasPacking(), "--packing_strategy=%s is for --packing True;"
+                + " pass that too, or leave it out", packing);
         require(!spec.hasTrainSamplingStrategy() || SAMPLING.contains(spec.getTrainSamplingStrategy()),
                 "--train_sampling_strategy=%s is unknown; use one of %s", spec.getTrainSamplingStrategy(), String.join(", ", SAMPLING));
     }

@@ -67,6 +67,10 @@ class JobSpecRulesTest {
                 mistake("--peak_tflops=0.0 must be above 0; leave it out to have it measured", s -> s.setPeakTflops(0)),
                 mistake("--save_strategy=epoch is unknown; use one of steps, no", s -> s.setSaveStrategy("epoch")),
                 mistake("--chat_template_format=alpaca", s -> s.setChatTemplateFormat("alpaca")),
+                mistake("--label_smoothing_factor=1.0 must be at least 0 and below 1", s -> s.setLabelSmoothingFactor(1)),
+                mistake("--packing_strategy=best is unknown; use one of bfd, wrapped", s -> s.setPackingStrategy("best")),
+                mistake("--packing_strategy=bfd is for --packing True", s -> s.setPackingStrategy("bfd")),
+                mistake("--packing_strategy=wrapped is for --packing True", s -> s.setPacking(false).setPackingStrategy("wrapped")),
                 mistake("--splits=a,b,c must name a split to train on", s -> s.setSplits("a,b,c")),
                 mistake("--splits=train, must name", s -> s.setSplits("train,")),
                 mistake("--splits=test,test evaluates on what it trains on", s -> s.setSplits("test,test")),
@@ -116,6 +120,13 @@ class JobSpecRulesTest {
         assertThatCode(() -> JobSpecRules.check(VALID)).doesNotThrowAnyException();
         assertThatCode(() -> JobSpecRules.check(VALID.toBuilder().setWarmupSteps(0.03).setMaxGradNorm(0).setSaveSteps(0).build()))
                 .doesNotThrowAnyException();
+    }
+
+    @Test
+    void shouldPackAsTrlDoesWhereItIsAskedTo() {
+        assertThat(fill(VALID.toBuilder().setPacking(true)).getPackingStrategy()).isEqualTo("bfd");
+        assertThat(fill(VALID.toBuilder().setPackingStrategy("wrapped")).getPackingStrategy()).isEqualTo("wrapped");
+        assertThat(fill(VALID.toBuilder()).getPackingStrategy()).as("plain text is wrapped").isEmpty();
     }
 
     @Test

@@ -20,12 +20,12 @@ import java.util.List;
 /// unsharded slots, BufferPlan: one of the size of embedding and head and two of a block (or all blocks, if they stay until backward), in the
 /// compute dtype, but none for units that are used in place; of f32 gradients one of the larger size and one of a block (two if the embedding is tied)
 /// rotary tables 4 T R   activations: ActivationEstimate
-/// evaluation: what its forward pass needs beyond all that a step does, where it takes more samples at once
+/// what evaluations and packed samples need besides: DataMemory
 /// gradients 4P, of which activations leave room for some where a step is one micro-batch: StepMemory
 /// ```
 public final class MemoryEstimator {
-    private static final String ACTIVATIONS = "activations";
-    private static final String GRADIENTS = "gradients";
+    static final String ACTIVATIONS = "activations";
+    static final String GRADIENTS = "gradients";
 
     private MemoryEstimator() {}
 
@@ -40,16 +40,6 @@ public final class MemoryEstimator {
         public long totalBytes() {
             return items.stream().mapToLong(Item::bytes).sum();
         }
-    }
-
-    /// The same for a job that evaluates too.
-    ///
-    /// @param evaluated samples of a micro-batch that is evaluated
-    public static Estimate withEvaluation(Estimate training, ModelPlan model, long evaluated, long B, long T, DType dtype, int threads) {
-        long step = training.items().stream().filter(i -> i.purpose().equals(ACTIVATIONS) || i.purpose().equals(GRADIENTS)).mapToLong(Item::bytes).sum();
-        var items = new ArrayList<>(training.items());
-        items.add(new Item("evaluation", Math.max(0, StepMemory.evaluationBytes(model, evaluated, B, T, dtype, threads) - step)));
-        return new Estimate(training.rank(), items);
     }
 
     /// @param optimizer what it keeps

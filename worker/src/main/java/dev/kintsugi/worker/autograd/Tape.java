@@ -198,13 +198,23 @@ public final class Tape {
     }
 
     /// Rotates `x (B, T, H, D)` **in place**: x must have no other user.
-    public Variable rotary(Variable x, Tensor cos, Tensor sin, long firstPosition) {
-        kernels.rotary(x.data(), cos, sin, firstPosition, false);
+    ///
+    /// @param positions (B, T), of tokens in their own samples; null for `firstPosition + t`
+    public Variable rotary(Variable x, Tensor cos, Tensor sin, long firstPosition, Tensor positions) {
+        rotate(x.data(), cos, sin, firstPosition, positions, false);
         var out = Variable.of(x.data());
         return record(out, () -> {
-            kernels.rotary(out.grad(), cos, sin, firstPosition, true);
+            rotate(out.grad(), cos, sin, firstPosition, positions, true);
             x.takeGrad(out);
         });
+    }
+
+    private void rotate(Tensor x, Tensor cos, Tensor sin, long firstPosition, Tensor positions, boolean inverse) {
+        if (positions == null) {
+            kernels.rotary(x, cos, sin, firstPosition, inverse);
+        } else {
+            kernels.rotary(x, cos, sin, positions, inverse);
+        }
     }
 
     /// Causal attention of `q (B, T, H, D)` over `k` and `v (B, S, G, D)`; q, k and v must have no other user.

@@ -31,6 +31,15 @@ public final class Batches {
     /// @param labels likewise the token that follows each, and [#NO_LABEL] where the loss counts none
     /// @return T: the longest sample's length, rounded up
     public static int fill(TokenBlocks blocks, SampleOrder order, long first, int B, Tensor ids, Tensor labels) {
+        return fill(blocks, order, first, B, ids, labels, null);
+    }
+
+    /// The same for samples of several examples, whose first tokens nothing predicts.
+    ///
+    /// @param positions likewise each token's position in its own example, and padding's as if it were one; null where samples are of one example
+    public static int fill(TokenBlocks blocks, SampleOrder order, long first, int B, Tensor ids, Tensor labels, Tensor positions) {
+        if (blocks.isJoined() != (positions != null)) { throw new IllegalArgumentException("positions=%s; joined=%s".formatted(positions, blocks.isJoined())); }
+        if (positions != null) { checkTensor("positions", positions, (long) B * blocks.blockLength()); }
         checkTensor("ids", ids, (long) B * blocks.blockLength());
         checkTensor("labels", labels, (long) B * blocks.blockLength());
         if (first < 0) { throw new IllegalArgumentException("first=%d; must be >= 0".formatted(first)); }
@@ -41,6 +50,7 @@ public final class Batches {
             long index = order.blockIndex(first + b);
             long offsetBytes = (long) b * T * Integer.BYTES;
             blocks.read(index, ids.data(), offsetBytes);
+            if (positions != null) { place(ids.data(), positions.data(), offsetBytes, blocks.length(index), T); }
             decode(ids.data(), labels.data(), offsetBytes, blocks.length(index), T);
         }
         return T;
@@ -65,8 +75,19 @@ public final class Batches {
         for (int t = 0; t < T; t++) {
             long at = offsetBytes + 4L * t;
             int next = t + 1 < length ? ids.get(I32, at + 4) : TokenWord.READ_ONLY;
-            labels.set(I32, at, TokenWord.counts(next) ? TokenWord.id(next) : NO_LABEL);
+            labels.set(I32, at, TokenWord.counts(next) && !TokenWord.isFirst(next) ? TokenWord.id(next) : NO_LABEL);
             ids.set(I32, at, t < length ? TokenWord.id(ids.get(I32, at)) : PADDING_ID);
+        }
+    }
+
+    /// Reads words, so it comes before [#decode].
+    private static void place(MemorySegment words, MemorySegment positions, long offsetBytes, int length, int T) {
+        int position = 0;
+        for (int t = 0; t < T; t++) {
+            long at = offsetBytes + 4L * t;
+            boolean begins = t == length || t < length && TokenWord.isFirst(words.get(I32, at));
+            if (begins) { position = 0; }
+            positions.set(I32, at, position++);
         }
     }
 

@@ -11,7 +11,7 @@ import java.util.HexFormat;
 
 /// Names an index file: SHA-256 over everything that its bytes depend on.
 final class DatasetDigest {
-    private static final String FORMAT = "samples 1";
+    private static final String FORMAT = "samples 2";
     private static final int CHUNK_BYTES = 1 << 20;
 
     private DatasetDigest() {

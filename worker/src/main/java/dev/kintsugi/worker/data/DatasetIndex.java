@@ -8,8 +8,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// Turns a dataset into samples: each example one of its own, cut to `max_length`; or `wrapped`, as in TRL: the tokens of all examples in order,
-/// cut into blocks of `max_length`, and the tokens that fill no block dropped.
+/// Turns a dataset into samples of at most `max_length` tokens, as [Packing] says; words that fill no block of `wrapped` text are dropped.
 ///
 /// Rank 0 prepares an index file once; every rank opens it. The file's name is a digest of all its bytes depend on, so that a job
 /// that starts again, or another one on the same text, finds it there.
@@ -68,13 +67,15 @@ public final class DatasetIndex {
         Files.createDirectories(target.getParent());
         long bytesTotal = totalBytes(files);
         var encoder = new SampleEncoder(tokenizer, rules);
-        try (TokenFileWriter writer = new TokenFileWriter(target, rules.maxLength(), !rules.packed())) {
+        try (TokenFileWriter writer = new TokenFileWriter(target, rules.maxLength(), rules.packing() != Packing.WRAPPED,
+                rules.packing() == Packing.BEST_FIT)) {
             var samples = new SampleCollector(config, rules, tokenizer, writer,
                     () -> listener.progress(documents.bytesRead(), bytesTotal, writer.words()));
             try (ParallelTokenizer parallel = new ParallelTokenizer(encoder, config.threads(), samples)) {
                 documents.forEach(parallel);
                 parallel.finish();
             }
+            samples.finish();
             listener.progress(bytesTotal, bytesTotal, writer.words());
             samples.check();
             samples.notes(encoder.shifted()).forEach(listener::note);

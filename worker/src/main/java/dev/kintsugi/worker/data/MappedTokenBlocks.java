@@ -47,6 +47,11 @@ final class MappedTokenBlocks implements TokenBlocks {
     }
 
     @Override
+    public boolean isJoined() {
+        return head.joined();
+    }
+
+    @Override
     public int length(long index) {
         if (index < 0 || index >= size()) {
             throw new IllegalArgumentException("sample index=%d of %d".formatted(index, size()));
@@ -57,11 +62,12 @@ final class MappedTokenBlocks implements TokenBlocks {
     @Override
     public long counted(long index) {
         int length = length(index);
-        if (!head.readOnly()) { return length - 1L; }
+        if (!head.readOnly() && !head.joined()) { return length - 1L; }
         long counted = 0;
         long at = at(index);
         for (int t = 1; t < length; t++) {
-            if (TokenWord.counts(data.get(I32, at + 4L * t))) { counted++; }
+            int word = data.get(I32, at + 4L * t);
+            if (TokenWord.counts(word) && !TokenWord.isFirst(word)) { counted++; }
         }
         return counted;
     }

@@ -14,6 +14,7 @@ final class SampleCollector implements ParallelTokenizer.Words {
     private final Tokenizer tokenizer;
     private final TokenFileWriter writer;
     private final Runnable report;
+    private final BestFitPacking bins;
     private int[] sample = new int[0];
     private long reported;
     private long examples;
@@ -26,17 +27,18 @@ final class SampleCollector implements ParallelTokenizer.Words {
         this.tokenizer = tokenizer;
         this.writer = writer;
         this.report = report;
+        this.bins = new BestFitPacking(rules.maxLength(), this::join);
     }
 
     @Override
     public void accept(int[] words, boolean last) {
         checkIds(words);
-        if (rules.packed()) {
+        if (rules.packing() == Packing.WRAPPED) {
             writer.append(words);
+            if (last) { examples++; }
         } else {
             extend(words, last);
         }
-        if (last) { examples++; }
         if (writer.words() - reported >= REPORT_WORDS) {
             reported = writer.words();
             report.run();
@@ -61,6 +63,7 @@ final class SampleCollector implements ParallelTokenizer.Words {
             sample = longer;
         }
         if (last) {
+            examples++;
             endSample();
             sample = new int[0];
         }
@@ -69,6 +72,11 @@ final class SampleCollector implements ParallelTokenizer.Words {
     private void endSample() {
         int length = Math.min(sample.length, rules.maxLength());
         if (sample.length > length) { cut++; }
+        if (rules.packing() == Packing.BEST_FIT) {
+            if (length > 0) { bins.add(Arrays.copyOf(sample, length)); }
+            bins.endExample(examples);
+            return;
+        }
         boolean counts = false;
         for (int t = 1; t < length; t++) { counts |= TokenWord.counts(sample[t]); }
         if (counts) {
@@ -78,9 +86,26 @@ final class SampleCollector implements ParallelTokenizer.Words {
         }
     }
 
+    /// One sample.
+    private void join(List<int[]> bin) {
+        int[] words = new int[bin.stream().mapToInt(w -> w.length).sum()];
+        int at = 0;
+        for (int[] example : bin) {
+            System.arraycopy(example, 0, words, at, example.length);
+            words[at] |= TokenWord.FIRST;
+            at += example.length;
+        }
+        writer.appendSample(words, words.length);
+    }
+
+    /// No example follows.
+    void finish() {
+        bins.flush();
+    }
+
     /// @throws CallerException if there is nothing to train on
     void check() {
-        if (writer.samples() == 0 && rules.packed()) {
+        if (writer.samples() == 0 && rules.packing() == Packing.WRAPPED) {
             throw new CallerException(("dataset_name=%s%s has %d tokens, fewer than one block of max_length=%d; give more text or a smaller "
                     + "--max_length").formatted(config.datasetName(), split(), writer.words(), rules.maxLength()));
         }
@@ -100,6 +125,10 @@ final class SampleCollector implements ParallelTokenizer.Words {
     List<String> notes(long shifted) {
         var notes = new ArrayList<String>();
         if (cut > 0) { notes.add("%d of %d examples were cut to max_length=%d tokens".formatted(cut, examples, rules.maxLength())); }
+        if (rules.packing() == Packing.BEST_FIT) {
+            notes.add("%d examples were packed into %d samples, %.1f %% of whose max_length=%d tokens are used".formatted(examples, writer.samples(),
+                    100.0 * writer.words() / Math.max(1, writer.samples() * rules.maxLength()), rules.maxLength()));
+        }
         if (uncounted > 0) { notes.add("%d of %d examples were left out: no token of theirs counts".formatted(uncounted, examples)); }
         if (shifted > 0) {
             notes.add("%d of %d prompts end in other tokens with their completion behind them; as many tokens as the prompt alone has do not count"

@@ -6,13 +6,13 @@ import dev.kintsugi.worker.failure.CallerException;
 
 /// How the examples of one form become samples: [SampleSettings] with nothing left open.
 ///
-/// @param packed into blocks of `maxLength`, else each example is a sample of its own
+/// @param packing into samples of at most `maxLength`
 /// @param append an end-of-text token after each text and completion
 /// @param special the tokenizer's own special tokens around each text
 /// @param completionOnly prompts are only read
 /// @param assistantOnly only what the template marks as generated counts
 /// @param template null unless the examples are conversations
-record SampleRules(Form form, int maxLength, boolean packed, boolean append, boolean special, boolean completionOnly, boolean assistantOnly,
+record SampleRules(Form form, int maxLength, Packing packing, boolean append, boolean special, boolean completionOnly, boolean assistantOnly,
         ChatTemplate template) {
 
     /// @throws CallerException if the settings do not suit the form
@@ -32,8 +32,13 @@ record SampleRules(Form form, int maxLength, boolean packed, boolean append, boo
             throw new CallerException(("tokenizer %s: no eos_token in the tokenizer_config.json beside it; name one, or turn it off with "
                     + "--append_concat_token False").formatted(tokenizer.file()));
         }
-        return new SampleRules(form, settings.maxLength(), settings.packing().orElse(form == Form.TEXT), append, special, completionOnly,
+        return new SampleRules(form, settings.maxLength(), packing(settings, form), append, special, completionOnly,
                 settings.assistantOnlyLoss(), template);
+    }
+
+    private static Packing packing(SampleSettings settings, Form form) {
+        if (!settings.packing().orElse(form == Form.TEXT)) { return Packing.NONE; }
+        return settings.packingStrategy().equals("bfd") ? Packing.BEST_FIT : Packing.WRAPPED;
     }
 
     private static void require(boolean holds, String message, Form form) {
@@ -42,7 +47,7 @@ record SampleRules(Form form, int maxLength, boolean packed, boolean append, boo
 
     /// All that the samples depend on but the texts and the tokenizer.
     String digested() {
-        return "form=%s maxLength=%d packed=%s append=%s special=%s completionOnly=%s assistantOnly=%s template=%s".formatted(form, maxLength,
-                packed, append, special, completionOnly, assistantOnly, template == null ? "" : template.source());
+        return "form=%s maxLength=%d packing=%s append=%s special=%s completionOnly=%s assistantOnly=%s template=%s".formatted(form, maxLength,
+                packing, append, special, completionOnly, assistantOnly, template == null ? "" : template.source());
     }
 }

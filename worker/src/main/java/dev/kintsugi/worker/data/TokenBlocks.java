@@ -9,6 +9,11 @@ public interface TokenBlocks extends AutoCloseable {
     /// The most words that a sample has: those of all of them, where samples are blocks.
     int blockLength();
 
+    /// Whether samples may be of several examples, none of which sees another.
+    default boolean isJoined() {
+        return false;
+    }
+
     /// Words of sample `index`.
     int length(long index);
 

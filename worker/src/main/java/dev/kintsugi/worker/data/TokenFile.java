@@ -17,17 +17,21 @@ import java.util.HexFormat;
 /// ```
 /// offset  0   8 bytes   "KINTOK01"
 ///         8   int32     most words of a sample
-///        12   int32     1: some words are read only, 2: samples have lengths of their own
+///        12   int32     1: some words are read only, 2: samples have lengths of their own, 4: and are of several examples
 ///        16   int64     samples
 ///        24  32 bytes   SHA-256 of the int32 at 8 and all that follows the head
 ///        56   int64     words, where samples have lengths of their own; else 0
 ///        64   int32     words (TokenWord), sample after sample
 ///             int64     where each sample ends, in words, where samples have lengths of their own
 /// ```
-record TokenFile(int blockLength, boolean readOnly, boolean ragged, long samples, long words, String sha256) {
+///
+/// @param ragged samples have lengths of their own
+/// @param joined samples may be of several examples, none of which sees another
+record TokenFile(int blockLength, boolean readOnly, boolean ragged, boolean joined, long samples, long words, String sha256) {
     static final int HEAD_BYTES = 64;
     private static final int READ_ONLY = 1;
     private static final int RAGGED = 2;
+    private static final int JOINED = 4;
 
     private static final byte[] MAGIC = "KINTOK01".getBytes(StandardCharsets.US_ASCII);
     private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -35,7 +39,7 @@ record TokenFile(int blockLength, boolean readOnly, boolean ragged, long samples
 
     ByteBuffer head() {
         ByteBuffer head = ByteBuffer.allocate(HEAD_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        head.put(MAGIC).putInt(blockLength).putInt((readOnly ? READ_ONLY : 0) | (ragged ? RAGGED : 0)).putLong(samples);
+        head.put(MAGIC).putInt(blockLength).putInt((readOnly ? READ_ONLY : 0) | (ragged ? RAGGED : 0) | (joined ? JOINED : 0)).putLong(samples);
         head.put(HexFormat.of().parseHex(sha256)).putLong(ragged ? words : 0);
         return head.clear();
     }
@@ -67,7 +71,7 @@ record TokenFile(int blockLength, boolean readOnly, boolean ragged, long samples
         long samples = data.get(I64, 16);
         boolean possible = blockLength > 0 && samples > 0 && samples <= data.byteSize() && blockLength <= data.byteSize();
         long words = ragged ? data.get(I64, 56) : samples * blockLength;
-        TokenFile head = new TokenFile(blockLength, (flags & READ_ONLY) != 0, ragged, samples, words, HexFormat.of().formatHex(sha256));
+        TokenFile head = new TokenFile(blockLength, (flags & READ_ONLY) != 0, ragged, (flags & JOINED) != 0, samples, words, HexFormat.of().formatHex(sha256));
         if (!possible || words < 0 || words > data.byteSize() || head.fileBytes() != data.byteSize()) {
             throw corrupt(file, "%d samples of %d words do not make its %d bytes".formatted(samples, words, data.byteSize()));
         }

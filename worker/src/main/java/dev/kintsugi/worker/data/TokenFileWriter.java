@@ -22,6 +22,7 @@ final class TokenFileWriter implements AutoCloseable {
     private final Path temporary;
     private final int blockLength;
     private final boolean ragged;
+    private final boolean joined;
     private final FileChannel channel;
     private final MessageDigest digest;
     private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -35,11 +36,13 @@ final class TokenFileWriter implements AutoCloseable {
 
     /// @param blockLength words of a block, or the most of a sample
     /// @param ragged whether samples have lengths of their own
-    TokenFileWriter(Path target, int blockLength, boolean ragged) throws IOException {
+    /// @param joined whether these may be of several examples
+    TokenFileWriter(Path target, int blockLength, boolean ragged, boolean joined) throws IOException {
         this.target = target;
         this.temporary = target.resolveSibling(target.getFileName() + ".tmp-" + ProcessHandle.current().pid());
         this.blockLength = blockLength;
         this.ragged = ragged;
+        this.joined = joined;
         this.block = new int[ragged ? 0 : blockLength];
         this.digest = TokenFile.startDigest(blockLength);
         this.channel = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
@@ -70,7 +73,7 @@ final class TokenFileWriter implements AutoCloseable {
             room(Integer.BYTES).putInt(words[i]);
             boolean counts = TokenWord.counts(words[i]);
             readOnly |= !counts;
-            if (counts && i > 0) { counted++; }
+            if (counts && i > 0 && !TokenWord.isFirst(words[i])) { counted++; }
         }
         written += length;
         samples++;
@@ -111,7 +114,7 @@ final class TokenFileWriter implements AutoCloseable {
         for (int i = 0; ragged && i < samples; i++) { room(Long.BYTES).putLong(ends[i]); }
         flush();
         String sha256 = HexFormat.of().formatHex(digest.digest());
-        channel.write(new TokenFile(blockLength, readOnly, ragged, samples, written, sha256).head(), 0);
+        channel.write(new TokenFile(blockLength, readOnly, ragged, joined, samples, written, sha256).head(), 0);
         channel.force(true);
         channel.close();
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);

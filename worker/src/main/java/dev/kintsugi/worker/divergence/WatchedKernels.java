@@ -126,6 +126,12 @@ public final class WatchedKernels implements Kernels {
     }
 
     @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        device.rotary(x, cos, sin, positions, inverse);
+        watch.written("rotary embedding", null, x);
+    }
+
+    @Override
     public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
         device.attention(out, lse, q, k, v, mask, scratch);
         watch.written("attention's log-sum-exp", null, lse);
@@ -184,8 +190,8 @@ public final class WatchedKernels implements Kernels {
     }
 
     @Override
-    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
-        double loss = device.crossEntropy(logits, labels, scale, writeGradient);
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient) {
+        double loss = device.crossEntropy(logits, labels, scale, smoothing, writeGradient);
         watch.summed("cross entropy", loss);
         watch.written("gradient of the logits", null, logits);
         return loss;

@@ -36,6 +36,7 @@ public final class EvaluationInterpreter {
     private final long longest;
     private long rows;
     private long sequences;
+    private final Tensor positions;
     private Tensor labels;
     private Tensor ids;
     private Variable stream;
@@ -45,14 +46,16 @@ public final class EvaluationInterpreter {
     public interface Input {
         /// @param ids (B * the greatest T) I32
         /// @param labels likewise, already shifted; negative is not counted
+        /// @param positions likewise, of each token in its own sample; null where each sequence is one
         /// @return T of these samples, which lie one after another
-        long fill(Tensor ids, Tensor labels);
+        long fill(Tensor ids, Tensor labels, Tensor positions);
     }
 
     /// @param batch samples of a micro-batch, at most
     /// @param length tokens of a sample, at most
+    /// @param positions (batch * length) I32, for sequences of several samples, none of which sees another; null where each is one
     public EvaluationInterpreter(ModelPlan plan, UnshardedUnits units, GradientShards gradients, Decoder model, Kernels kernels, StepArena arena,
-            long batch, long length) {
+            long batch, long length, Tensor positions) {
         this.program = EvaluationProgram.of(plan);
         this.units = units;
         this.gradients = gradients;
@@ -61,6 +64,7 @@ public final class EvaluationInterpreter {
         this.arena = arena;
         this.batch = batch;
         this.longest = length;
+        this.positions = positions;
     }
 
     /// @param samples of this rank's micro-batch; 0 where it has none left, and only takes part
@@ -72,7 +76,7 @@ public final class EvaluationInterpreter {
         ids = arena.allocate(DType.I32, samples * longest);
         labels = arena.allocate(DType.I32, samples * longest);
         sequences = samples;
-        rows = samples == 0 ? 0 : samples * input.fill(ids, labels);
+        rows = samples == 0 ? 0 : samples * input.fill(ids, labels, positions == null ? null : positions.rows(0, samples * longest));
         loss = 0;
         for (Instruction instruction : program) { execute(instruction, instruction.unit()); }
         arena.release(mark);
@@ -99,9 +103,14 @@ public final class EvaluationInterpreter {
             return;
         }
         long mark = arena.mark();
-        Variable output = model.forwardBlock(tape(), units.parameters(layer), stream, sequences, rows / sequences, Pass.KEEP_PRODUCTS);
+        Variable output = model.forwardBlock(tape(), units.parameters(layer), stream, sequences, rows / sequences, positionsInSamples(),
+                Pass.KEEP_PRODUCTS);
         kernels.copy(stream.data(), output.data());
         arena.release(mark);
+    }
+
+    private Tensor positionsInSamples() {
+        return positions == null ? null : positions.rows(0, rows).reshape(sequences, rows / sequences);
     }
 
     private Tape tape() {

@@ -58,6 +58,7 @@ public final class RoundInterpreter {
     private final Tensor labels;
     private final Recording[] recordings;
     private final PhaseClock clock;
+    private Tensor positions;           // null: each sequence is one sample
     private Kernels kernels;
     private Watch watch;
     private long length;
@@ -104,6 +105,18 @@ public final class RoundInterpreter {
     /// (B * the greatest T) I32, already shifted; negative is not counted.
     public Tensor labels() {
         return labels;
+    }
+
+    /// From now on sequences are several samples, and none of these sees another.
+    ///
+    /// @param inSample (B * the greatest T) I32, filled by the caller before [#run]: each token's position in its own sample
+    public void separateSamples(Tensor inSample) {
+        positions = inSample;
+    }
+
+    /// Null unless [#separateSamples] was called.
+    public Tensor positions() {
+        return positions;
     }
 
     /// Adds micro-batches of the greatest length.
@@ -206,7 +219,7 @@ public final class RoundInterpreter {
         boolean full = checkpointing == ActivationCheckpointing.FULL;
         var tape = new Tape(kernels, arena, !full, dropoutKey);
         Pass pass = checkpointing == ActivationCheckpointing.NONE ? Pass.KEEP_NORMS : Pass.KEEP_PRODUCTS;
-        Variable output = model.forwardBlock(tape, parameters, input, batch, length, pass);
+        Variable output = model.forwardBlock(tape, parameters, input, batch, length, positionsInSamples(), pass);
         recordings[layer] = new Recording(mark, full ? null : tape, input, output);
     }
 
@@ -228,13 +241,17 @@ public final class RoundInterpreter {
         Variable output = recording.output();
         if (tape == null) {
             tape = new Tape(kernels, arena, true, dropoutKey);
-            output = model.forwardBlock(tape, units.parameters(layer), recording.input(), batch, length, Pass.RECOMPUTE);
+            output = model.forwardBlock(tape, units.parameters(layer), recording.input(), batch, length, positionsInSamples(), Pass.RECOMPUTE);
         }
         output.setGrad(mine(streamGradient));
         tape.backward(output);
         if (recording.input() != null) { keepStreamGradient(recording.input().grad()); }
         arena.release(recording.mark());
         recordings[layer] = null;
+    }
+
+    private Tensor positionsInSamples() {
+        return positions == null ? null : mine(positions).reshape(batch, length);
     }
 
     /// What this micro-batch uses of a tensor that has room for the longest.

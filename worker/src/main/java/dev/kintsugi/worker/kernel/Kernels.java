@@ -69,6 +69,9 @@ public interface Kernels {
     /// sequence uses row `firstPosition + t` of `cos` and `sin (P, R / 2)`. `inverse` rotates back, which is also the backward pass.
     void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse);
 
+    /// The same, the token of batch entry b and row t being at position `positions (B, T)` I32.
+    void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse);
+
     /// Causal attention with scale `1 / sqrt(D)`: `out (B, T, H, D)` of `q (B, T, H, D)`, `k` and `v (B, S, G, D)`, head h using
     /// key/value head `h / (H / G)`. Query t is at position `S - T + t` of the keys, so a KV cache is just `T < S`, and sees those before it that the
     /// mask lets through.
@@ -105,7 +108,14 @@ public interface Kernels {
     /// Cross entropy of `logits (N, V)` against `labels (N)`; a negative label is not counted. Returns the sum (not mean) of the
     /// rows' losses, added in fp64 in the order of N. With `writeGradient`, logits are overwritten by
     /// `(softmax - onehot) * scale` (0 for rows not counted).
-    double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient);
+    ///
+    /// @param smoothing share e of the target that is spread evenly over the vocabulary: a row's loss is that of `(1 - e) onehot + e / V`; in [0, 1)
+    double crossEntropy(Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient);
+
+    /// Without smoothing.
+    default double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+        return crossEntropy(logits, labels, scale, 0, writeGradient);
+    }
 
     /// One AdamW update in place (PyTorch's formula, Loshchilov and Hutter 2019): all f32, equal numel.
     void adamw(Tensor p, Tensor m, Tensor v, Tensor g, AdamW step);

@@ -93,6 +93,11 @@ public final class MetaKernels implements Kernels {
     }
 
     @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        Shapes.rotary(x, cos, sin, positions);
+    }
+
+    @Override
     public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
         Shapes.attention(out, lse, q, k, v, scratch);
     }
@@ -140,7 +145,7 @@ public final class MetaKernels implements Kernels {
 
     /// Always 0.
     @Override
-    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient) {
         Shapes.crossEntropy(logits, labels);
         return 0;
     }

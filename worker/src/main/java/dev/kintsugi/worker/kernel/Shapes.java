@@ -107,6 +107,12 @@ public final class Shapes {
         }
     }
 
+    /// Positions themselves are not looked at.
+    public static void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions) {
+        rotary(x, cos, sin, 0);
+        require("positions", positions, DType.I32, x.dim(0), x.dim(1));
+    }
+
     public static void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor scratch) {
         long B = rank4("q", q).dim(0);
         long H = q.dim(2);

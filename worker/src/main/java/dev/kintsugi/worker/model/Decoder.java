@@ -26,12 +26,19 @@ import java.util.List;
 public final class Decoder {
     private final ModelConfig config;
     private final Block block;
+    private final double labelSmoothing;
 
     /// @param arena owns the rotary tables, an element for each position and rotated element of a head
     /// @param positions the longest sequence that will come
     /// @param dtype of all values: F32 or BF16, or F64 for the oracle
     public Decoder(ModelConfig config, long positions, DType dtype, Arena arena) {
+        this(config, positions, dtype, 0, arena);
+    }
+
+    /// @param labelSmoothing of the loss, see [Kernels#crossEntropy]
+    public Decoder(ModelConfig config, long positions, DType dtype, double labelSmoothing, Arena arena) {
         this.config = config;
+        this.labelSmoothing = labelSmoothing;
         var attention = new SelfAttention(config, RotaryTables.of(config, positions, Kernels.statistics(dtype), arena));
         this.block = switch (config) {
             case LlamaConfig llama -> new LlamaBlock(llama, attention);
@@ -56,7 +63,14 @@ public final class Decoder {
     /// @param pass what the call is for
     /// @return (N, C); not computed when the pass is a recomputation
     public Variable forwardBlock(Tape tape, UnitParameters weights, Variable x, long B, long T, Pass pass) {
-        return block.forward(tape, weights, x, Positions.whole(B, T), pass);
+        return forwardBlock(tape, weights, x, B, T, null, pass);
+    }
+
+    /// The same over sequences that are several samples, none of which sees another.
+    ///
+    /// @param inSample (B, T) I32, of each token in its own sample; null where each sequence is one sample
+    public Variable forwardBlock(Tape tape, UnitParameters weights, Variable x, long B, long T, Tensor inSample, Pass pass) {
+        return block.forward(tape, weights, x, Positions.whole(B, T, inSample), pass);
     }
 
     /// One block over the next T positions of the one sequence in `cache`, whose keys and values it adds there.
@@ -101,7 +115,7 @@ public final class Decoder {
         Tensor logits = arena.allocate(x.dtype(), x.dim(0), config.vocabSize());
         norm.forward(kernels, h, statistics, x);
         kernels.linear(logits, h, w.data(), null);
-        double loss = kernels.crossEntropy(logits, labels, scale, dx != null);
+        double loss = kernels.crossEntropy(logits, labels, scale, labelSmoothing, dx != null);
         if (dx != null) {
             if (w.grad() != null) { kernels.linearBackwardWeight(w.grad(), null, logits, h, !w.takeBegun()); }
             Tensor dh = h;              // which has been read for the last time

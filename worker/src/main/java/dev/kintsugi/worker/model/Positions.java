@@ -6,15 +6,16 @@ import dev.kintsugi.worker.memory.Tensor;
 
 /// Which positions the rows of a block's input are: B whole sequences of T positions, or the next T of the one sequence in `cache`.
 ///
+/// @param inSample (B, T) I32, where whole sequences are of several samples: each token's position in its own; else null
 /// @param cache null for whole sequences
 /// @param block the index of the block, for the cache
-record Positions(long B, long T, KvCache cache, int block) {
-    static Positions whole(long B, long T) {
-        return new Positions(B, T, null, 0);
+record Positions(long B, long T, Tensor inSample, KvCache cache, int block) {
+    static Positions whole(long B, long T, Tensor inSample) {
+        return new Positions(B, T, inSample, null, 0);
     }
 
     static Positions next(long T, KvCache cache, int block) {
-        return new Positions(1, T, cache, block);
+        return new Positions(1, T, null, cache, block);
     }
 
     /// Of the first row of a sequence.

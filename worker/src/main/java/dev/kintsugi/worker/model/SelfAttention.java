@@ -26,13 +26,17 @@ final class SelfAttention {
         long G = config.numKeyValueHeads();
         long D = config.headDim();
         long first = at.first();
-        Variable queries = tape.rotary(tape.view(q, at.B(), at.T(), H, D), rotary.cos(), rotary.sin(), first);
-        Variable keys = tape.rotary(tape.view(k, at.B(), at.T(), G, D), rotary.cos(), rotary.sin(), first);
+        Variable queries = tape.rotary(tape.view(q, at.B(), at.T(), H, D), rotary.cos(), rotary.sin(), first, at.inSample());
+        Variable keys = tape.rotary(tape.view(k, at.B(), at.T(), G, D), rotary.cos(), rotary.sin(), first, at.inSample());
         Variable values = tape.view(v, at.B(), at.T(), G, D);
         if (at.cache() != null) {
             keys = Variable.of(at.cache().keys(at.block(), 0, first + at.T()).reshape(1, first + at.T(), G, D));
             values = Variable.of(at.cache().values(at.block(), 0, first + at.T()).reshape(1, first + at.T(), G, D));
         }
-        return tape.view(tape.attention(queries, keys, values, mask), at.rows(), H * D);
+        return tape.view(tape.attention(queries, keys, values, maskOf(at)), at.rows(), H * D);
+    }
+
+    private AttentionMask maskOf(Positions at) {
+        return at.inSample() == null ? mask : new AttentionMask(mask.window(), at.inSample());
     }
 }

@@ -46,6 +46,6 @@ final class Evaluation {
     private double microbatch(long index) {
         long first = index * batch;
         int samples = (int) Math.clamp(data.size() - first, 0, batch);
-        return interpreter.run(samples, (ids, labels) -> Batches.fill(data, order, first, samples, ids, labels));
+        return interpreter.run(samples, (ids, labels, positions) -> Batches.fill(data, order, first, samples, ids, labels, positions));
     }
 }

@@ -2,6 +2,7 @@ package dev.kintsugi.worker.train;
 
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.sharding.architecture.DType;
+import dev.kintsugi.sharding.estimate.DataMemory;
 import dev.kintsugi.sharding.manifest.CheckpointLayout;
 import dev.kintsugi.sharding.optimizer.OptimizerSettings;
 import dev.kintsugi.sharding.optimizer.OptimizerState;
@@ -53,7 +54,7 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
     SampleSettings samples() {
         return new SampleSettings(spec.getDatasetTextField(), length, spec.getAppendConcatToken(),
                 spec.hasAddSpecialTokens() ? Optional.of(spec.getAddSpecialTokens()) : Optional.empty(),
-                spec.hasPacking() ? Optional.of(spec.getPacking()) : Optional.empty(),
+                spec.hasPacking() ? Optional.of(spec.getPacking()) : Optional.empty(), spec.getPackingStrategy(),
                 spec.hasCompletionOnlyLoss() ? Optional.of(spec.getCompletionOnlyLoss()) : Optional.empty(), spec.getAssistantOnlyLoss(),
                 spec.getChatTemplateFormat(), spec.getChatTemplatePath());
     }
@@ -102,7 +103,7 @@ record JobSettings(JobSpec spec, int worldSize, int microbatches, int batch, int
 
     /// Whether there is an evaluation.
     boolean evaluates() {
-        return !spec.getEvalStrategy().isEmpty() && !spec.getEvalStrategy().equals("no");
+        return DataMemory.evaluates(spec);
     }
 
     /// Samples of a micro-batch that is evaluated.

@@ -14,6 +14,7 @@ import dev.kintsugi.proto.v1.TrainingState;
 import dev.kintsugi.proto.v1.Transport;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.estimate.DataMemory;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.estimate.ModelFlops;
 import dev.kintsugi.sharding.estimate.StepMemory;
@@ -45,6 +46,7 @@ import dev.kintsugi.worker.kernel.KernelFactory;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.ShardWeights;
 import dev.kintsugi.worker.memory.StepArena;
+import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
 import dev.kintsugi.worker.optim.GradientNorm;
 import dev.kintsugi.worker.optim.Optimizers;
@@ -134,10 +136,7 @@ final class Rank implements CoordinatorLink.Pulse {
             throws IOException, InterruptedException {
         MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.state(), settings.batch(), settings.length(),
                 settings.dtype(), settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
-        if (settings.evaluates()) {
-            estimate = MemoryEstimator.withEvaluation(estimate, plan, settings.evaluationBatch(), settings.batch(), settings.length(),
-                    settings.dtype(), settings.spec().getThreads());
-        }
+        estimate = DataMemory.added(estimate, settings.spec(), plan);
         try (TokenBlocks data = DatasetIndex.open(files.training());
                 TokenBlocks evaluationData = files.evaluation().map(DatasetIndex::open).orElse(null);
                 RankTensors tensors = new RankTensors(plan.trainedPlan(), arguments.rank(), settings.state());
@@ -189,7 +188,7 @@ final class Rank implements CoordinatorLink.Pulse {
                 settings.spec().getThreads(), settings.rounds());
         var clock = new PhaseClock();
         try (Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), evaluationBytes(settings, model)));
+                StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), DataMemory.evaluationBytes(settings.spec(), model)));
                 MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), ready.from.steps()) : null;
                 StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, model, kernels, clock) : null;
                 CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), settings.state(),
@@ -197,29 +196,27 @@ final class Rank implements CoordinatorLink.Pulse {
                 Checkpoints saves = new Checkpoints(writer, link::send)) {
             checkpoints = saves;
             var units = new UnshardedUnits(model, group, dtype, ready.shards());
-            var decoder = new Decoder(config, settings.length(), dtype, tables);
+            var decoder = new Decoder(config, settings.length(), dtype, settings.spec().getLabelSmoothingFactor(), tables);
             var gradients = new GradientShards(plan, arguments.rank(), arena, memory);
             var interpreter = new RoundInterpreter(model, group, units, gradients, decoder, kernels, arena,
                     settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);
+            long positionBytes = DType.I32.bytes() * DataMemory.positions(settings.spec());
+            Tensor positions = !ready.data.isJoined() ? null : new Tensor(tables.allocate(positionBytes), DType.I32, positionBytes / DType.I32.bytes());
+            if (positions != null) { interpreter.separateSamples(positions.rows(0, (long) settings.batch() * settings.length())); }
             Supplier<Evaluated> evaluation = ready.evaluation == null ? null
                     : new Evaluation(ready.evaluation, group, new EvaluationInterpreter(model, units, gradients, decoder, kernels, arena,
-                            settings.evaluationBatch(), settings.length()), settings.evaluationBatch())::run;
+                            settings.evaluationBatch(), settings.length(), positions), settings.evaluationBatch())::run;
             loop = new TrainingLoop(settings, plan, group, ready.tensors.state(), gradients, interpreter,
                     Optimizers.open(settings.optimizer(), kernels, plan, arguments.rank(), group::exchange),
                     new GradientNorm(kernels, plan, arguments.rank()), ready.data, ready.baseDigest,
                     new Evaluations(settings.spec(), ready.data.size(), evaluation, ready.best), saves, link, metrics, accounting, clock, ready.from);
-            long fixedBytes = ready.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim();
+            long fixedBytes = ready.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim() + positionBytes;
             link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
             doing = "training";
             loop.run();
             link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, ready.tensors)).setLastStep(loop.step())
                     .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.usedBytes()))));
         }
-    }
-
-    private static long evaluationBytes(JobSettings settings, ModelPlan model) {
-        return !settings.evaluates() ? 0 : StepMemory.evaluationBytes(model, settings.evaluationBatch(), settings.batch(), settings.length(),
-                settings.dtype(), settings.spec().getThreads());
     }
 
     private StepAccounting accounting(JoinResponse assignment, JobSettings settings, ModelPlan model, Kernels kernels, PhaseClock clock) {

@@ -172,7 +172,7 @@ final class TrainingLoop {
         long first = samplesDone + microbatch * settings.batch();
         interpreter.dropOut(DropoutMask.key(settings.spec().getSeed(), first));
         clock.enter(Phase.DATA);
-        int T = Batches.fill(data, order, first, settings.batch(), interpreter.ids(), interpreter.labels());
+        int T = Batches.fill(data, order, first, settings.batch(), interpreter.ids(), interpreter.labels(), interpreter.positions());
         return interpreter.run(T, scale, round == 0);
     }
 

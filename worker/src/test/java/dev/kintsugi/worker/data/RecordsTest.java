@@ -24,7 +24,7 @@ class RecordsTest {
     private final Notes notes = new Notes();
 
     private SampleSettings settings(int maxLength, String format, String template) {
-        return new SampleSettings("text", maxLength, true, Optional.empty(), Optional.empty(), Optional.empty(), false, format, template);
+        return new SampleSettings("text", maxLength, true, Optional.empty(), Optional.empty(), "", Optional.empty(), false, format, template);
     }
 
     private Path prepare(String name, String split, SampleSettings settings) {
@@ -82,12 +82,12 @@ class RecordsTest {
         refuses("a.jsonl", "", settings(64, "", directory.resolve("broken.jinja").toString()), "broken.jinja, line 2");
         refuses("a.jsonl", "", settings(64, "", directory.resolve("missing.jinja").toString()), "missing.jinja", "cannot be read");
         write("plain.jinja", "{% for m in messages %}{{ m.content }}{% endfor %}");
-        var assistant = new SampleSettings("text", 64, true, Optional.empty(), Optional.empty(), Optional.empty(), true, "",
+        var assistant = new SampleSettings("text", 64, true, Optional.empty(), Optional.empty(), "", Optional.empty(), true, "",
                 directory.resolve("plain.jinja").toString());
         refuses("a.jsonl", "", assistant, "--assistant_only_loss", "generation");
-        var completion = new SampleSettings("text", 64, true, Optional.empty(), Optional.empty(), Optional.of(true), false, "chatml", "");
+        var completion = new SampleSettings("text", 64, true, Optional.empty(), Optional.empty(), "", Optional.of(true), false, "chatml", "");
         refuses("a.jsonl", "", completion, "--completion_only_loss", "messages");
-        var special = new SampleSettings("text", 64, true, Optional.of(true), Optional.empty(), Optional.empty(), false, "chatml", "");
+        var special = new SampleSettings("text", 64, true, Optional.of(true), Optional.empty(), "", Optional.empty(), false, "chatml", "");
         refuses("a.jsonl", "", special, "--add_special_tokens");
     }
 

@@ -130,6 +130,19 @@ class WorldSizeEqualityTest {
                 .isEqualTo(train(Sharding.fullShard(1), config, ActivationCheckpointing.NONE, dtype, MICROBATCHES));
     }
 
+    private boolean separates;
+
+    /// Sequences are samples of up to four tokens.
+    @ParameterizedTest
+    @CsvSource({"FULL_SHARD, 2, false, FULL, BF16", "SHARD_GRAD_OP, 3, true, NONE, F32"})
+    void shouldGiveTheBitsOfOneRankWithSamplesThatDoNotSeeOneAnother(ShardingStrategy strategy, int worldSize, boolean tied,
+            ActivationCheckpointing checkpointing, DType dtype) throws Exception {
+        Outcome joined = train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype, MICROBATCHES);
+        separates = true;
+        Outcome one = train(Sharding.fullShard(1), tied, ActivationCheckpointing.NONE, dtype, MICROBATCHES);
+        assertThat(train(Sharding.of(strategy, worldSize, 2), tied, checkpointing, dtype, MICROBATCHES)).isEqualTo(one).isNotEqualTo(joined);
+    }
+
     private Outcome train(Sharding sharding, boolean tied, ActivationCheckpointing checkpointing, DType dtype, int microbatches) throws Exception {
         return train(sharding, new LlamaConfig(24, 40, 2, 4, 2, 6, 33, 64, 1e-6, 10000, new RopeScaling.None(), tied, true, false, 0.05), checkpointing,
                 dtype, microbatches);
@@ -194,6 +207,7 @@ class WorldSizeEqualityTest {
             var decoder = new Decoder(config, LENGTH, dtype, tables);
             var interpreter = new RoundInterpreter(model, group, units, gradients, decoder, kernels, arena, BATCH, LENGTH, dtype, checkpointing,
                     new PhaseClock());
+            if (separates) { interpreter.separateSamples(new Tensor(tables.allocate(4L * BATCH * LENGTH), DType.I32, BATCH * LENGTH)); }
             for (UnitPlan unit : plan.units()) { initialise(unit, rank, tensors.state().parameters().get(unit.index()), DType.F32); }
             frozen.weights().ifPresent(base -> base.plan().units().forEach(unit -> initialise(unit, rank, base.segments().get(unit.index()), dtype)));
             Optimizer optimizer = Optimizers.open(OPTIMIZER, kernels, plan, rank, group::exchange);
@@ -202,7 +216,7 @@ class WorldSizeEqualityTest {
             for (int step = 0; step < STEPS; step++) {
                 bits.addAll(step(plan, rank, group, tensors.state(), gradients, interpreter, optimizer, norm, step, microbatches));
                 if (evaluates) {
-                    evaluate(rank, group, new EvaluationInterpreter(model, units, gradients, decoder, kernels, arena, EVALUATED_BATCH, LENGTH));
+                    evaluate(rank, group, new EvaluationInterpreter(model, units, gradients, decoder, kernels, arena, EVALUATED_BATCH, LENGTH, null));
                 }
             }
             if (rank == 0 || !evaluates) {          // which has a whole micro-batch to evaluate
@@ -218,7 +232,7 @@ class WorldSizeEqualityTest {
         int microbatches = Math.ceilDiv(EVALUATED, EVALUATED_BATCH);
         for (int m = rank; m < Math.ceilDiv(microbatches, group.worldSize()) * group.worldSize(); m += group.worldSize()) {
             int first = m * EVALUATED_BATCH;
-            loss.add(interpreter.run(Math.clamp(EVALUATED - first, 0, EVALUATED_BATCH), (ids, labels) -> fillEvaluated(first, ids, labels)));
+            loss.add(interpreter.run(Math.clamp(EVALUATED - first, 0, EVALUATED_BATCH), (ids, labels, _) -> fillEvaluated(first, ids, labels)));
         }
         var all = new ExactSum();
         for (byte[] b : group.exchange("evaluation", loss.toBytes())) { all.add(ExactSum.read(ByteBuffer.wrap(b))); }
@@ -263,6 +277,9 @@ class WorldSizeEqualityTest {
     }
 
     private static void fill(RoundInterpreter interpreter, Random random, int vocabSize, int length) {
+        for (int i = 0; interpreter.positions() != null && i < BATCH * length; i++) {
+            interpreter.positions().data().setAtIndex(ValueLayout.JAVA_INT, i, i % length % 4);
+        }
         for (int i = 0; i < BATCH * length; i++) {
             interpreter.ids().data().setAtIndex(ValueLayout.JAVA_INT, i, random.nextInt(vocabSize / 3));
         }

@@ -38,6 +38,7 @@ final class MicroBatch {
     final List<MemorySegment> weights = new ArrayList<>();       // a unit each
     final List<MemorySegment> gradients = new ArrayList<>();
     final List<UnitParameters> units = new ArrayList<>();
+    Tensor positions;               // (B, T) of tokens in their samples; null where each row is one
 
     MicroBatch(ModelConfig config, Kernels kernels, DType dtype, long positions, Arena arena) {
         this(ModelPlan.of(ShardPlanner.plan(ModelSpec.of(config), 1)), kernels, dtype, positions, arena);
@@ -124,7 +125,7 @@ final class MicroBatch {
             inputs.push(x);
             marks.push(arena.mark());
             tapes.push(new Tape(kernels, arena, !full));
-            x = decoder.forwardBlock(tapes.peek(), units.get(1 + block), x, B, T, pass);
+            x = decoder.forwardBlock(tapes.peek(), units.get(1 + block), x, B, T, positions, pass);
         }
         x.setGrad(dStream);
         double loss = decoder.loss(new Tape(kernels, arena, false), head(), x, labelTensor, scale, true);
@@ -133,7 +134,7 @@ final class MicroBatch {
             Tape tape = tapes.pop();
             if (full) {
                 tape = new Tape(kernels, arena, true);
-                x = decoder.forwardBlock(tape, units.get(1 + block), input, B, T, Pass.RECOMPUTE);
+                x = decoder.forwardBlock(tape, units.get(1 + block), input, B, T, positions, Pass.RECOMPUTE);
                 x.setGrad(dStream);
             }
             tape.backward(x);

@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 
 /// Causal attention in blocks with online softmax (Dao 2023, FlashAttention-2, algorithm 1): a tile of scores of a query block
 /// against a key block, its running maximum and sum, and the output rescaled as the maximum grows. Keys that no query of the
-/// block sees are left out; every query sees one of the first tile, since a key block is not smaller than a query block.
+/// block sees are left out. A query whose sample begins in a later tile has seen nothing until then, and a maximum of negative infinity.
 /// Scores, sums and the output in the making are f32. One thread.
 final class Attention {
     private final Matmul matmul;
@@ -37,7 +37,7 @@ final class Attention {
             MemorySegment scratch, AttentionShape at, int b, int h, int t) {
         int D = at.D();
         int rows = Math.min(at.queryBlock(), at.T() - t);
-        int first = at.first(t);
+        int first = at.firstTile(b, t);
         int visible = at.visible(t + rows - 1);
         MemorySegment queries = at.slice(q, at.query(b, t, h));
         MemorySegment scores = at.scores(scratch);
@@ -48,7 +48,7 @@ final class Attention {
             matmul.multiply(at.toF32(), scores, columns, queries, at.queryStride(), false, at.slice(k, at.key(b, s, h)), at.keyStride(),
                     true, rows, columns, D, false);
             for (int row = 0; row < rows; row++) {
-                int from = Math.clamp(at.first(t + row) - s, 0, columns);
+                int from = Math.clamp(at.first(b, t + row) - s, 0, columns);
                 int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
                 updateRow(probabilities, scores, (long) row * columns, from, seen, columns, s == first, row, outputs, at);
             }
@@ -79,13 +79,14 @@ final class Attention {
         float scale = at.scale();
         float oldMax = first ? Float.NEGATIVE_INFINITY : max[row];
         float newMax = Math.max(oldMax, scoreRow.read(scores, scoresAt, from, seen) * scale);
-        float rowSum = scoreRow.exponentials(probabilities, scoresAt, seen, columns, scale, newMax, at.bf16());
+        float shift = newMax == Float.NEGATIVE_INFINITY ? 0 : newMax;
+        float rowSum = scoreRow.exponentials(probabilities, scoresAt, seen, columns, scale, shift, at.bf16());
         if (first) {
             sum[row] = rowSum;
         } else if (newMax == oldMax) {
             sum[row] += rowSum;
         } else {
-            float shrink = Exp.exp(oldMax - newMax);
+            float shrink = oldMax == Float.NEGATIVE_INFINITY ? 0 : Exp.exp(oldMax - newMax);
             sum[row] = Math.fma(sum[row], shrink, rowSum);
             write(outputs, (long) row * at.D(), outputs, (long) row * at.D(), at.D(), shrink, false);
         }

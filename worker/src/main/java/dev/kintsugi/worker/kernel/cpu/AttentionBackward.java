@@ -66,7 +66,7 @@ final class AttentionBackward {
             deltas[row] = Rows.dot(dout, out, at.D(), partial);
         }
         MemorySegment dq = at.rowSums(x.scratch);
-        int first = at.first(t);
+        int first = at.firstTile(b, t);
         for (int s = first; s < visible; s += at.keyBlock()) {
             tile(x, dq, dk, dv, at, b, h, t, rows, s, Math.min(at.keyBlock(), visible - s), s == first);
         }
@@ -102,7 +102,7 @@ final class AttentionBackward {
         matmul.multiply(at.toF32(), scores, columns, queries, ldq, false, keys, ldk, true, rows, columns, D, false);
         matmul.multiply(at.toF32(), dP, columns, douts, ldq, false, values, ldk, true, rows, columns, D, false);
         for (int row = 0; row < rows; row++) {
-            int from = Math.clamp(at.first(t + row) - s, 0, columns);
+            int from = Math.clamp(at.first(b, t + row) - s, 0, columns);
             int seen = Math.clamp(at.visible(t + row) - s, 0, columns);
             float shift = x.lse.get(FLOAT, at.lse(b, h, t + row) * 4);
             scoreRow.probabilitiesAndGradients(P, dS, scores, dP, (long) row * columns, from, seen, columns, at.scale(), shift,

@@ -14,7 +14,12 @@ import java.lang.foreign.MemorySegment;
 /// sums of key rows (S, D) | sums of value rows (S, D)
 /// ```
 record AttentionShape(int B, int T, int S, int H, int G, int D, boolean bf16, AttentionMask mask) {
+    private static final int TILE_STEP = 32;
+
     static AttentionShape of(Tensor q, Tensor k, AttentionMask mask) {
+        if (mask.hasSamples() && (mask.positions().dim(0) != q.dim(0) || mask.positions().dim(1) != q.dim(1) || q.dim(1) != k.dim(1))) {
+            throw new IllegalArgumentException("positions=%s of q=%s and k=%s; must be (B, T), and T == S".formatted(mask.positions(), q, k));
+        }
         return new AttentionShape(extent(q, 0), extent(q, 1), extent(k, 1), extent(q, 2), extent(k, 2), extent(q, 3),
                 q.dtype() == DType.BF16, mask);
     }
@@ -43,9 +48,15 @@ record AttentionShape(int B, int T, int S, int H, int G, int D, boolean bf16, At
         return S - T + t + 1;
     }
 
-    /// The first key that query position t sees; a later query sees no earlier one.
-    int first(int t) {
-        return mask.first(visible(t));
+    /// The first key that query position t of batch entry b sees; a later query sees no earlier one.
+    int first(int b, int t) {
+        return mask.first(b, t, visible(t));
+    }
+
+    /// Where the tiles of a query block begin that begins with query t. Where samples begin anywhere, tiles begin on a grid: every new extent costs the
+    /// matrix products' preparation.
+    int firstTile(int b, int t) {
+        return mask.hasSamples() ? first(b, t) / TILE_STEP * TILE_STEP : first(b, t);
     }
 
     /// Where head h of position t of batch entry b starts in q, out and their gradients `(B, T, H, D)`.

@@ -188,8 +188,15 @@ public final class CpuKernels implements Kernels {
     @Override
     public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
         Shapes.rotary(x, cos, sin, firstPosition);
-        rotary.rotate(x.data(), cos.data(), sin.data(), firstPosition, inverse, x.dim(0), x.dim(1), extent(x, 2),
+        rotary.rotate(x.data(), cos.data(), sin.data(), firstPosition, null, inverse, x.dim(0), x.dim(1), extent(x, 2),
                 extent(x, 3), 2 * extent(cos, 1), bf16(x));
+    }
+
+    @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        Shapes.rotary(x, cos, sin, positions);
+        rotary.rotate(x.data(), cos.data(), sin.data(), 0, positions.data(), inverse, x.dim(0), x.dim(1), extent(x, 2), extent(x, 3),
+                2 * extent(cos, 1), bf16(x));
     }
 
     @Override
@@ -257,18 +264,19 @@ public final class CpuKernels implements Kernels {
 
     /// @throws IllegalArgumentException also for a label of V or more
     @Override
-    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient) {
         Shapes.crossEntropy(logits, labels);
         CrossEntropy.checkLabels(labels.data(), labels.numel(), logits.dim(1));
         int rows = extent(logits, 0);
         losses = losses.length < rows ? new double[rows] : losses;
-        crossEntropyRows(losses, 0, logits, labels, scale, writeGradient);
+        crossEntropyRows(losses, 0, logits, labels, scale, smoothing, writeGradient);
         return CrossEntropy.total(losses, rows);
     }
 
     /// @param losses receives the rows' losses from `at` on
-    void crossEntropyRows(double[] losses, int at, Tensor logits, Tensor labels, double scale, boolean writeGradient) {
-        crossEntropy.forward(losses, at, logits.data(), labels.data(), (float) scale, writeGradient, extent(logits, 0), logits.dim(1), bf16(logits));
+    void crossEntropyRows(double[] losses, int at, Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient) {
+        crossEntropy.forward(losses, at, logits.data(), labels.data(), (float) scale, smoothing, writeGradient, extent(logits, 0), logits.dim(1),
+                bf16(logits));
     }
 
     @Override

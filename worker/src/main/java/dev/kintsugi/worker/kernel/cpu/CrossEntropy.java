@@ -29,11 +29,12 @@ final class CrossEntropy {
     /// Overwrites logits: with `(softmax - onehot) * scale` when `writeGradient`; otherwise they are left as they are.
     ///
     /// @param losses receives the rows' losses from `at` on, 0 for those that are not counted
-    void forward(double[] losses, int at, MemorySegment logits, MemorySegment labels, float scale, boolean writeGradient, int N, long V, boolean bf16) {
+    void forward(double[] losses, int at, MemorySegment logits, MemorySegment labels, float scale, double smoothing, boolean writeGradient, int N,
+            long V, boolean bf16) {
         row = row.length < V ? new float[Math.ceilDiv((int) V, Rows.PIECE) * Rows.PIECE] : row;
         for (int i = 0; i < N; i++) {
             int label = labels.get(INT, i * 4L);
-            losses[at + i] = label >= 0 ? row(logits, i * V, label, scale, writeGradient, (int) V, bf16) : 0;
+            losses[at + i] = label >= 0 ? row(logits, i * V, label, scale, smoothing, writeGradient, (int) V, bf16) : 0;
             if (label < 0 && writeGradient) { zero(logits, i * V, V, bf16); }
         }
     }
@@ -44,10 +45,14 @@ final class CrossEntropy {
         return total;
     }
 
-    private double row(MemorySegment x, long at, int label, float scale, boolean writeGradient, int V, boolean bf16) {
+    private double row(MemorySegment x, long at, int label, float scale, double smoothing, boolean writeGradient, int V, boolean bf16) {
         float max = read(x, at, V, bf16);
-        float target = row[label];
+        double target = smoothing == 0 ? row[label] : (1 - smoothing) * row[label] + smoothing * mean(V);
         double sum = exponentials(V, max);
+        if (writeGradient && smoothing > 0) {
+            smoothedGradient(x, at, label, scale, smoothing, V, (float) (scale / sum), bf16);
+            return StrictMath.log(sum) + max - target;
+        }
         if (writeGradient) {
             float factor = (float) (scale / sum);
             float e = row[label];
@@ -84,6 +89,20 @@ final class CrossEntropy {
             sum += Lanes.pairwise(partial);
         }
         return sum;
+    }
+
+    private double mean(int V) {
+        double sum = 0;
+        for (int i = 0; i < V; i++) { sum += row[i]; }
+        return sum / V;
+    }
+
+    /// `x = exp(x - max) * factor - scale ((1 - smoothing) onehot + smoothing / V)`.
+    private void smoothedGradient(MemorySegment x, long at, int label, float scale, double smoothing, int V, float factor, boolean bf16) {
+        float even = (float) (scale * smoothing / V);
+        for (int i = 0; i < V; i++) { row[i] = Math.fma(row[i], factor, -even); }
+        row[label] -= (float) (scale * (1 - smoothing));
+        gradient(x, at, V, 1f, bf16);
     }
 
     /// `x = exp(x - max) * factor`.

@@ -33,7 +33,7 @@ final class ThinAttention {
     }
 
     private void query(MemorySegment out, MemorySegment lse, MemorySegment q, MemorySegment k, MemorySegment v, AttentionShape at, int b, int t) {
-        int first = at.first(t);
+        int first = at.first(b, t);
         int seen = at.visible(t) - first;
         int sharing = at.H() / at.G();
         long query = at.query(b, t, 0);

@@ -169,6 +169,12 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
     }
 
     @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        Shapes.rotary(x, cos, sin, positions);
+        split(x.dim(0), 1, (k, from, count) -> k.rotary(x.rows(from, count), cos, sin, positions.rows(from, count), inverse));
+    }
+
+    @Override
     public void attention(Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionMask mask, Tensor scratch) {
         Shapes.attention(out, lse, q, k, v, scratch);
         team.run(thread -> {
@@ -176,7 +182,7 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
             long count = q.dim(0) * (thread + 1) / parts.length - from;
             if (count == 0) { return; }
             parts[thread].attention(out.rows(from, count), lse.rows(from, count), q.rows(from, count), k.rows(from, count), v.rows(from, count),
-                    mask, scratchOf(thread, scratch));
+                    mask.rows(from, count), scratchOf(thread, scratch));
         });
     }
 
@@ -190,7 +196,7 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
             if (count == 0) { return; }
             parts[thread].attentionBackward(dq.rows(from, count), dk.rows(from, count), dv.rows(from, count), dout.rows(from, count),
                     out.rows(from, count), lse.rows(from, count), q.rows(from, count), k.rows(from, count), v.rows(from, count),
-                    mask, scratchOf(thread, scratch));
+                    mask.rows(from, count), scratchOf(thread, scratch));
         });
     }
 
@@ -244,13 +250,13 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
     }
 
     @Override
-    public double crossEntropy(Tensor logits, Tensor labels, double scale, boolean writeGradient) {
+    public double crossEntropy(Tensor logits, Tensor labels, double scale, double smoothing, boolean writeGradient) {
         Shapes.crossEntropy(logits, labels);
         CrossEntropy.checkLabels(labels.data(), labels.numel(), logits.dim(1));
         int rows = Math.toIntExact(logits.dim(0));
         losses = losses.length < rows ? new double[rows] : losses;
         split(rows, ROWS, (k, from, count) -> k.crossEntropyRows(losses, (int) from, logits.rows(from, count), labels.rows(from, count), scale,
-                writeGradient));
+                smoothing, writeGradient));
         return CrossEntropy.total(losses, rows);
     }
 

@@ -106,7 +106,7 @@ final class ReferenceAttention {
     private double[] scores(double[] q, double[] k, int b, int h, int t) {
         var s = new double[S - T + t + 1];
         Arrays.fill(s, Double.NEGATIVE_INFINITY);
-        for (int j = mask.first(s.length); j < s.length; j++) {
+        for (int j = mask.first(b, t, s.length); j < s.length; j++) {
             s[j] = scale * dot(q, query(b, t, h), k, key(b, j, h));
         }
         return s;

@@ -10,7 +10,9 @@ import dev.kintsugi.worker.kernel.AttentionMask;
 import dev.kintsugi.worker.kernel.DropoutMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.function.IntUnaryOperator;
 
 /// [Kernels] as plain fp64 loops over BF16, F32 or F64 tensors; the letters are those of [Kernels].
 public final class ReferenceKernels implements Kernels {
@@ -213,24 +215,33 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void rotary(Tensor xTensor, Tensor cosTensor, Tensor sinTensor, long firstPosition, boolean inverse) {
+    public void rotary(Tensor x, Tensor cos, Tensor sin, long firstPosition, boolean inverse) {
+        long T = x.dim(1);
+        if (firstPosition < 0 || firstPosition + T > cos.dim(0)) {
+            throw new IllegalArgumentException("firstPosition=%d T=%d; the tables have %d positions".formatted(firstPosition, T, cos.dim(0)));
+        }
+        rotary(x, cos, sin, inverse, row -> (int) (firstPosition + row % T));
+    }
+
+    @Override
+    public void rotary(Tensor x, Tensor cos, Tensor sin, Tensor positions, boolean inverse) {
+        rotary(x, cos, sin, inverse, row -> positions.data().getAtIndex(ValueLayout.JAVA_INT, row));
+    }
+
+    /// @param positionOf of row `b T + t`
+    private static void rotary(Tensor xTensor, Tensor cosTensor, Tensor sinTensor, boolean inverse, IntUnaryOperator positionOf) {
         if (xTensor.rank() != 4 || 2 * cosTensor.dim(1) > xTensor.dim(3)) {
             throw new IllegalArgumentException("x=%s cos=%s; must be (B, T, H, D) and (P, R / 2) with R up to D".formatted(xTensor, cosTensor));
         }
-        int T = (int) xTensor.dim(1);
         int H = (int) xTensor.dim(2);
         int D = (int) xTensor.dim(3);
         int half = (int) cosTensor.dim(1);
         long P = cosTensor.dim(0);
-        if (firstPosition < 0 || firstPosition + T > P) {
-            throw new IllegalArgumentException(
-                    "firstPosition=%d T=%d; the tables have %d positions".formatted(firstPosition, T, P));
-        }
         double[] cos = load("cos", cosTensor, P, half);
         double[] sin = load("sin", sinTensor, P, half);
         double[] x = load("x", xTensor, xTensor.shape());
         for (int row = 0; row * D < x.length; row++) {
-            int position = (int) firstPosition + row / H % T;
+            int position = positionOf.applyAsInt(row / H);
             for (int i = 0; i < half; i++) {
                 int first = row * D + i;
                 double c = cos[position * half + i];
@@ -250,8 +261,7 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k,
-            Tensor v,
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v,
             AttentionMask mask, Tensor scratch) {
         new ReferenceAttention(q, k, mask).backward(dq, dk, dv, dout, out, lse, q, k, v);
     }
@@ -358,37 +368,11 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public double crossEntropy(Tensor logitsTensor, Tensor labelsTensor, double scale, boolean writeGradient) {
+    public double crossEntropy(Tensor logitsTensor, Tensor labelsTensor, double scale, double smoothing, boolean writeGradient) {
         int N = rows("logits", logitsTensor);
-        int V = (int) logitsTensor.dim(1);
-        double[] logits = load("logits", logitsTensor, N, V);
-        int[] labels = loadInts("labels", labelsTensor, N);
-        double loss = 0;
-        for (int n = 0; n < N; n++) {
-            loss += crossEntropyRow(logits, n * V, V, n, labels[n], scale);
-        }
+        double[] logits = load("logits", logitsTensor, N, logitsTensor.dim(1));
+        double loss = ReferenceCrossEntropy.of(logits, loadInts("labels", labelsTensor, N), (int) logitsTensor.dim(1), scale, smoothing);
         if (writeGradient) { store(logitsTensor, logits); }
-        return loss;
-    }
-
-    /// Returns one row's loss and replaces its logits, at `from`, by their scaled gradient.
-    private static double crossEntropyRow(double[] logits, int from, int V, int n, int label, double scale) {
-        if (label >= V) { throw new IllegalArgumentException("labels[%d]=%d; logits have %d columns".formatted(n, label, V)); }
-        if (label < 0) {
-            Arrays.fill(logits, from, from + V, 0);
-            return 0;
-        }
-        double max = Arrays.stream(logits, from, from + V).max().orElseThrow();
-        double sum = 0;
-        for (int v = from; v < from + V; v++) {
-            sum += Math.exp(logits[v] - max);
-        }
-        double logSumExp = max + Math.log(sum);
-        double loss = logSumExp - logits[from + label];
-        for (int v = from; v < from + V; v++) {
-            logits[v] = Math.exp(logits[v] - logSumExp) * scale;
-        }
-        logits[from + label] -= scale;
         return loss;
     }
 

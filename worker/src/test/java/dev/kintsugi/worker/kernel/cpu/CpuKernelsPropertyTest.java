@@ -60,7 +60,8 @@ class CpuKernelsPropertyTest {
             int D = 2 * t.upTo(10);
             int S = t.size() + (t.coin() ? 530 : 0);
             int T = t.coin() ? S : t.upTo(S);
-            var mask = t.coin() ? AttentionMask.CAUSAL : new AttentionMask(t.upTo(S + 5));
+            int window = t.coin() ? Integer.MAX_VALUE : t.upTo(S + 5);
+            var mask = new AttentionMask(window, T == S && t.coin() ? t.positions(B, T) : null);
             Tensor q = t.value(B, T, H, D);
             Tensor k = t.value(B, S, G, D);
             Tensor v = t.value(B, S, G, D);
@@ -187,6 +188,8 @@ class CpuKernelsPropertyTest {
             Tensor sin = t.normal(first + T + 1, half);
             boolean inverse = t.coin();
             t.check(1e-6, (k, a) -> k.rotary(a[0], a[1], a[2], first, inverse), t.value(B, T, t.upTo(3), D), cos, sin);
+            Tensor positions = t.positions(B, T);
+            t.check(1e-6, (k, a) -> k.rotary(a[0], a[1], a[2], positions, inverse), t.value(B, T, t.upTo(3), D), cos, sin);
         });
     }
 
@@ -214,6 +217,10 @@ class CpuKernelsPropertyTest {
             t.check(2e-6, (k, a) -> k.crossEntropy(a[0], a[1], 0.37, true), logits, labels);
             double loss = device.crossEntropy(logits, labels, 1, false);
             assertThat(loss).isCloseTo(new ReferenceKernels().crossEntropy(logits, labels, 1, false), within(1e-5 * N));
+            double smoothing = t.upTo(9) / 10.0;
+            t.check(2e-6, (k, a) -> k.crossEntropy(a[0], a[1], 0.37, smoothing, true), logits, labels);
+            assertThat(device.crossEntropy(logits, labels, 1, smoothing, false))
+                    .isCloseTo(new ReferenceKernels().crossEntropy(logits, labels, 1, smoothing, false), within(1e-5 * N));
             assertThat(device.crossEntropy(logits, labels, 1, true)).isEqualTo(loss);
         });
     }

@@ -127,7 +127,7 @@ class ThinKernelsPropertyTest {
             for (int query = 0; query < T; query++) {
                 int seen = S - T + query + 1;
                 Tensor alone = t.value(1, 1, H, D);
-                int first = mask.first(seen);
+                int first = mask.first(0, 0, seen);
                 int count = seen - first;
                 attend(t, alone, q.reshape(T, H, D).rows(query, 1).reshape(1, 1, H, D), k.reshape(S, G, D).rows(first, count).reshape(1, count, G, D),
                         v.reshape(S, G, D).rows(first, count).reshape(1, count, G, D), AttentionMask.CAUSAL);

@@ -128,7 +128,8 @@ class ThreadedKernelsPropertyTest {
     void shouldAttendAsOneThreadDoes(DType dtype) {
         for (int B : new int[] {1, 4}) {
             int T = 150;
-            var mask = new AttentionMask(B == 1 ? 40 : T);
+            Tensor positions = positions(B, T);
+            var mask = B == 1 ? new AttentionMask(40) : new AttentionMask(T, positions);
             Tensor scratch = normal(DType.F32, 5 * one.attentionScratchNumel(B, T, T, 4, 2, 32));
             Tensor q = normal(dtype, B, T, 4, 32);
             Tensor k = normal(dtype, B, T, 2, 32);
@@ -141,7 +142,15 @@ class ThreadedKernelsPropertyTest {
                     copyOf(scratch)), normal(dtype, B, T, 4, 32),
                     normal(dtype, B, T, 2, 32), normal(dtype, B, T, 2, 32), normal(dtype, B, T, 4, 32), out, lse, q, k, v);
             check((kernels, t) -> kernels.rotary(t[0], t[1], t[2], 3, true), q, normal(DType.F32, T + 3, 16), normal(DType.F32, T + 3, 16));
+            check((kernels, t) -> kernels.rotary(t[0], t[1], t[2], positions, true), q, normal(DType.F32, T, 16), normal(DType.F32, T, 16));
         }
+    }
+
+    /// A sample's length is another in each row.
+    private static Tensor positions(int B, int T) {
+        var positions = new Tensor(Arena.ofAuto().allocate(4L * B * T), DType.I32, B, T);
+        for (int i = 0; i < B * T; i++) { positions.data().setAtIndex(ValueLayout.JAVA_INT, i, i % T % (37 + 5 * (i / T))); }
+        return positions;
     }
 
     @ParameterizedTest

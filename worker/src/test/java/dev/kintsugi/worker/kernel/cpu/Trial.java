@@ -82,6 +82,25 @@ final class Trial {
         return t;
     }
 
+    /// Of the tokens of samples that fill rows of T, of all lengths.
+    Tensor positions(int B, int T) {
+        Tensor t = tensor(DType.I32, 0, B, T);
+        int longest = upTo(T + 20);
+        for (int b = 0; b < B; b++) {
+            int left = 0;
+            int position = 0;
+            for (int i = 0; i < T; i++) {
+                if (left == 0) {
+                    left = upTo(longest);
+                    position = 0;
+                }
+                t.data().set(Lanes.INT, ((long) b * T + i) * 4, position++);
+                left--;
+            }
+        }
+        return t;
+    }
+
     /// At `offset` bytes past a cache line.
     private Tensor tensor(DType dtype, long offset, long... shape) {
         long bytes = Tensor.numel(shape) * dtype.bytes();
