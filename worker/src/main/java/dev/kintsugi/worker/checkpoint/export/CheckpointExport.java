@@ -84,6 +84,7 @@ public final class CheckpointExport {
                 directory.write("config.json", config.configJson());
             }
             tokenizer.ifPresent(t -> t.copy(directory, config));
+            ModelCard.of(checkpoint.manifest()).write(directory);
             directory.commit();
         } catch (IOException e) {
             throw new WorldException("storage", "output_dir=%s could not be written (%s); free space there or choose another directory"

@@ -126,8 +126,9 @@ class CheckpointExportTest {
         Files.writeString(tokenizer.resolve("README.md"), "not part of a tokenizer");
         Path out = Files.createDirectory(directory.resolve("exported"));
         Exports.export(model.save(directory, 1, 5), tokenizer, out, 1 << 30);
-        assertThat(names(out)).containsExactly("config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json",
+        assertThat(names(out)).containsExactly("README.md", "config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json",
                 "tokenizer.json", "tokenizer_config.json");
+        assertThat(Files.readString(out.resolve("README.md"))).contains("library_name: transformers").doesNotContain("not part of a tokenizer");
         assertThat(Files.readString(out.resolve("tokenizer_config.json"))).contains("\"eos_token\" : \"<|end|>\"")
                 .contains("PreTrainedTokenizerFast");
     }
