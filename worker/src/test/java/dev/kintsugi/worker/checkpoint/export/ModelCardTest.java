@@ -40,7 +40,7 @@ class ModelCardTest {
 
     private Manifest manifest(String job) throws Exception {
         Manifest m = CheckpointDirectory.open(StoragePath.of(SavedModel.llama().save(directory, 1, 5))).manifest();
-        var training = new TrainingPosition(5, 0, 3000, 1 << 20, 12, 7, "ab", Optional.of(new BestEvaluation(5, 2.125, 0)));
+        var training = new TrainingPosition(5, 0, 3000, 1 << 20, 12, 7, "ab", Optional.of(new BestEvaluation(5, 2.125, 0)), "");
         return new Manifest(m.origin(), training, m.worldSize(), m.optimizer(), m.units(), m.files(), job, m.modelConfigJson());
     }
 }
