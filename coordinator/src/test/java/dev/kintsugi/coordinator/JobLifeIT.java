@@ -64,7 +64,7 @@ class JobLifeIT {
         assertThat(joined.getTransport()).isEqualTo(Transport.SHM);
         assertThat(joined.getPeersList()).hasSize(2);
         assertThat(joined.hasResume()).isFalse();
-        assertThat(ShardPlanCodec.fromProto(joined.getPlan()).worldSize()).isEqualTo(2);
+        assertThat(ShardPlanCodec.fromProto(joined.getPlan()).sharding().worldSize()).isEqualTo(2);
         ranks.forEach(r -> r.prepared(4));
         for (int step = 1; step <= 4; step++) {
             ranks.get(0).step(step);

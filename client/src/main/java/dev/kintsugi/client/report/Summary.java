@@ -27,14 +27,23 @@ public final class Summary {
         String steps = known ? Quantities.grouped(job.getMaxSteps()) + " steps" : "steps from num_train_epochs";
         return List.of(
                 "job %s: %s".formatted(job.getJobId(), spec.getName()),
-                "  model   %s parameters in fp32, %s".formatted(Quantities.count(job.getParameters()),
-                        spec.getModelName().isEmpty() ? "from scratch" : "from " + spec.getModelName()),
+                "  model   %s".formatted(model(job)),
                 "  ranks   %d, %s".formatted(ranks,
                         spec.getShardingStrategy().getNumber() == 0 ? "FULL_SHARD" : spec.getShardingStrategy()),
                 "  step    %s tokens: %d micro-batches of %d x %d; %s".formatted(
                         Quantities.grouped((double) samples * spec.getMaxLength()),
                         microbatches, Math.max(1, spec.getPerDeviceTrainBatchSize()), spec.getMaxLength(), steps),
                 "  output  %s".formatted(spec.getOutputDir()));
+    }
+
+    private static String model(Job job) {
+        JobSpec spec = job.getSpec();
+        String parameters = Quantities.count(job.getParameters()) + " parameters in fp32";
+        if (spec.getUsePeft()) {
+            return "%s of LoRA adapters (r %d, alpha %s, on %s), on a frozen %s".formatted(parameters, spec.getLoraR(), spec.getLoraAlpha(),
+                    spec.getLoraTargetModules(), spec.getModelName());
+        }
+        return "%s, %s".formatted(parameters, spec.getModelName().isEmpty() ? "from scratch" : "from " + spec.getModelName());
     }
 
     /// What the estimate said of each rank's tensors and what its allocators counted: one line, for all ranks.

@@ -51,7 +51,8 @@ public final class JobFields {
         if (number < 80) { return "Numbers and memory"; }
         if (number < 90) { return "Reports and checkpoints"; }
         if (number < 100) { return "Where it runs"; }
-        return number < 120 ? "Data" : "Evaluation during training, which changes no bit of it";
+        if (number < 120) { return "Data"; }
+        return number < 130 ? "Evaluation during training, which changes no bit of it" : "Adapters: LoRA, with TRL's names";
     }
 
     private static Map<String, String> texts() {
@@ -123,6 +124,15 @@ public final class JobFields {
         texts.put("resume_from_checkpoint", "True or latest: the newest in checkpoint_dir; or a checkpoint directory, s3:// too");
         texts.put("checkpoint_dir", "a directory that all ranks share, or s3://bucket/prefix; default: output_dir/checkpoints");
         texts.put("ignore_disk_check", "go on where the disk seems too small for the planned checkpoints; default False");
+        texts.put("use_peft", "train LoRA adapters on a frozen model; default False: train the whole model");
+        texts.put("lora_r", "rank of an adapter; default 16");
+        texts.put("lora_alpha", "an adapter's part is multiplied by lora_alpha / lora_r; default 32");
+        texts.put("lora_dropout", "share of an adapter's input that is zeroed in training; default 0.05");
+        texts.put("lora_target_modules", "all-linear, layers' names with commas between them, or a regular expression; default q_proj,v_proj (GPT-NeoX: "
+                + "query_key_value)");
+        texts.put("lora_modules_to_save", "modules trained as a whole beside the adapters, such as lm_head, with commas between them");
+        texts.put("use_rslora", "multiply by lora_alpha / sqrt(lora_r) instead; default False");
+        texts.put("adapter_name", "directory with adapters that PEFT or Kintsugi has saved: begin with them");
         texts.put("world_size", "ranks; default 1");
         texts.put("transport", "default: shm when all ranks are on one host, else aeron");
         texts.put("sharding_strategy", "what ranks share out, at which price in traffic; the same bits; Accelerate's numbers 1 to 4 too; default FULL_SHARD");

@@ -25,7 +25,7 @@ public final class AttemptPreparation {
         Path logDir = Files.createDirectories(logDirectory(job.getSpec(), job.getGeneration()));
         ShardingChoice sharding = ShardingChoice.decide(job.getSpec(), ranksByHost);
         StartingPoint point = StartingPoint.find(checkpoints, record, isFresh);
-        return new AttemptStart(PlannedModel.of(record.modelConfigJson(), sharding.sharding()), sharding.explain(), point.resume(),
+        return new AttemptStart(PlannedModel.of(record.modelConfigJson(), job.getSpec(), sharding.sharding()), sharding.explain(), point.resume(),
                 point.isReplaceable(), point.notes(), logDir);
     }
 

@@ -94,10 +94,10 @@ public final class Gang {
     }
 
     private static MemoryEstimate estimate(JobSpec spec, AttemptStart start, int rank) {
-        var estimate = MemoryEstimator.estimate(start.model().plan(), rank, OptimizerSettings.of(spec).state(), spec.getPerDeviceTrainBatchSize(),
+        var estimate = MemoryEstimator.estimate(start.model().model(), rank, OptimizerSettings.of(spec).state(), spec.getPerDeviceTrainBatchSize(),
                 spec.getMaxLength(), spec.getBf16() ? DType.BF16 : DType.F32, ActivationCheckpointing.of(spec.getActivationCheckpointing()),
                 !spec.getSaveStrategy().equals("no"), spec.getThreads(), spec.getMicrobatchesPerStep() / spec.getWorldSize());
-        estimate = DataMemory.added(estimate, spec, start.model().plan().model().config());
+        estimate = DataMemory.added(estimate, spec, start.model().model());
         var message = MemoryEstimate.newBuilder().setRank(rank).setTotalBytes(estimate.totalBytes());
         estimate.items().forEach(i -> message.addItems(MemoryItem.newBuilder().setPurpose(i.purpose()).setBytes(i.bytes())));
         return message.build();

@@ -18,7 +18,7 @@ import java.util.stream.Stream;
 public final class JobAdmission {
     /// @param spec with every default filled in
     /// @param modelConfigJson verbatim; later attempts use this text, whatever becomes of the file
-    /// @param parameters trainable elements of the model
+    /// @param parameters elements that are trained
     /// @param resume directory of the checkpoint to start from
     public record Admitted(JobSpec spec, String modelConfigJson, long parameters, Optional<StoragePath> resume) {
         public Path outputDir() {
@@ -35,17 +35,18 @@ public final class JobAdmission {
         Path configFile = configFile(given);
         String json = SharedPath.readText(configFlag(given), configFile);
         ModelConfig config = parse(json, configFile);
-        ModelSpec model = ModelSpec.of(config);
+        var adapters = AdapterFields.of(given, ModelSpec.of(config));
+        ModelSpec trained = adapters.trained();
         checkTokenizer(given);
         DatasetPath.check(given);
         CheckpointPlace place = CheckpointPlace.of(given, output);
-        Optional<ResumeFacts> resume = ResumeCheck.check(given, place, model);
-        JobSpec spec = JobSpecDefaults.fill(given, config.maxPositionEmbeddings(), resume).toBuilder()
+        Optional<ResumeFacts> resume = ResumeCheck.check(given, place, trained);
+        JobSpec spec = JobSpecDefaults.fill(adapters.spec(), config.maxPositionEmbeddings(), resume).toBuilder()
                 .setOutputDir(output.path().toString()).setCheckpointDir(place.path().text()).build();
         output.checkWritable();
         if (!given.getCheckpointDir().isEmpty()) { place.checkWritable(); }
-        DiskCheck.check(spec, place, model, resume.map(ResumeFacts::step).orElse(0L));
-        return new Admitted(spec, json, model.numel(), resume.map(ResumeFacts::directory));
+        DiskCheck.check(spec, place, trained, resume.map(ResumeFacts::step).orElse(0L));
+        return new Admitted(spec, json, trained.numel(), resume.map(ResumeFacts::directory));
     }
 
     private static String configFlag(JobSpec spec) {

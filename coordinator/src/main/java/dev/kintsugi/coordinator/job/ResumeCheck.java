@@ -89,7 +89,7 @@ final class ResumeCheck {
         for (ParameterSpec p : model.parameters()) {
             SavedParameter s = saved.get(p.name());
             require(s != null && s.shape().equals(p.shape()),
-                    "%s=%s is of another model: %s has shape=%s there and %s in config.json; pass the config it was trained with",
+                    "%s=%s is of another model: %s has shape=%s there and %s in this job; pass the config, and the adapters' settings, it was trained with",
                     FLAG, directory, p.name(), s == null ? "none" : s.shape(), p.shape());
         }
     }

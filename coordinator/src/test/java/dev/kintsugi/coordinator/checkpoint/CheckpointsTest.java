@@ -79,7 +79,7 @@ class CheckpointsTest {
     @BeforeEach
     void open() {
         directory = new CheckpointDirectory(StoragePath.of(root));
-        var model = PlannedModel.of(CONFIG, new Sharding(ShardingStrategy.FULL_SHARD, 2, 2));
+        var model = PlannedModel.of(CONFIG, JobSpec.getDefaultInstance(), new Sharding(ShardingStrategy.FULL_SHARD, 2, 2));
         JobSpec spec = JobSpec.newBuilder().setSaveTotalLimit(1).build();
         checkpoints = new Checkpoints(new Checkpoints.Setting("test", spec, model, directory), loop::add, new Hearing());
     }

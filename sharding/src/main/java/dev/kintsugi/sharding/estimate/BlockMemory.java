@@ -11,10 +11,11 @@ import dev.kintsugi.sharding.architecture.ModelConfig;
 interface BlockMemory {
     /// @param N rows
     /// @param attentionScratch elements
-    static BlockMemory of(ModelConfig config, long N, TensorBytes bytes, long attentionScratch) {
+    /// @param layer what its adapters take
+    static BlockMemory of(ModelConfig config, long N, TensorBytes bytes, long attentionScratch, LayerMemory layer) {
         return switch (config) {
-            case LlamaConfig llama -> LlamaBlockMemory.of(llama, N, bytes, attentionScratch);
-            case GptNeoXConfig neox -> GptNeoXBlockMemory.of(neox, N, bytes, attentionScratch);
+            case LlamaConfig llama -> LlamaBlockMemory.of(llama, N, bytes, attentionScratch, layer);
+            case GptNeoXConfig neox -> GptNeoXBlockMemory.of(neox, N, bytes, attentionScratch, layer);
         };
     }
 

@@ -2,9 +2,9 @@ package dev.kintsugi.sharding.estimate;
 
 import dev.kintsugi.proto.v1.JobSpec;
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.estimate.MemoryEstimator.Estimate;
 import dev.kintsugi.sharding.estimate.MemoryEstimator.Item;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import java.util.ArrayList;
 
 /// What a job's data adds to a rank's memory: evaluations of more samples at once than a step has room for, and the positions of tokens in samples of
@@ -17,19 +17,19 @@ public final class DataMemory {
     }
 
     /// @param training of the same rank, without that
-    public static Estimate added(Estimate training, JobSpec spec, ModelConfig config) {
+    public static Estimate added(Estimate training, JobSpec spec, ModelPlan model) {
         var items = new ArrayList<>(training.items());
         long step = items.stream().filter(i -> i.purpose().equals(MemoryEstimator.ACTIVATIONS) || i.purpose().equals(MemoryEstimator.GRADIENTS))
                 .mapToLong(Item::bytes).sum();
-        if (evaluates(spec)) { items.add(new Item("evaluation", Math.max(0, evaluationBytes(spec, config) - step))); }
+        if (evaluates(spec)) { items.add(new Item("evaluation", Math.max(0, evaluationBytes(spec, model) - step))); }
         if (joins(spec)) { items.add(new Item("token positions", positions(spec) * DType.I32.bytes())); }
         return new Estimate(training.rank(), items);
     }
 
     /// Of the step's arena, in an evaluation; 0 without one.
-    public static long evaluationBytes(JobSpec spec, ModelConfig config) {
+    public static long evaluationBytes(JobSpec spec, ModelPlan model) {
         if (!evaluates(spec)) { return 0; }
-        return StepMemory.evaluationBytes(config, spec.getPerDeviceEvalBatchSize(), spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(),
+        return StepMemory.evaluationBytes(model, spec.getPerDeviceEvalBatchSize(), spec.getPerDeviceTrainBatchSize(), spec.getMaxLength(),
                 spec.getBf16() ? DType.BF16 : DType.F32, spec.getThreads());
     }
 

@@ -14,12 +14,20 @@ import dev.kintsugi.sharding.architecture.GptNeoXConfig;
 /// @param streamGradient of the residual stream's gradient where attention and MLP read the same: the MLP's part may not add to what attention still
 ///     has to read
 /// @param scratch of attention
+/// @param frozenNorm gradients of a norm that are made for nobody
+/// @param layer what its adapters take
 record GptNeoXBlockMemory(long stream, long joined, long hidden, long rowStatistics, long logSumExp, long streamGradient,
-        long scratch) implements BlockMemory {
-    static GptNeoXBlockMemory of(GptNeoXConfig c, long N, TensorBytes bytes, long attentionScratch) {
+        long scratch, long frozenNorm, LayerMemory layer) implements BlockMemory {
+    private static final String HEADS = "attention.query_key_value";
+    private static final String OUTPUT = "attention.dense";
+    private static final String UP = "mlp.dense_h_to_4h";
+    private static final String DOWN = "mlp.dense_4h_to_h";
+
+    static GptNeoXBlockMemory of(GptNeoXConfig c, long N, TensorBytes bytes, long attentionScratch, LayerMemory layer) {
         long stream = bytes.value(N * c.hiddenSize());
         return new GptNeoXBlockMemory(stream, bytes.value(3 * N * c.hiddenSize()), bytes.value(N * c.intermediateSize()), statistic(2 * N),
-                statistic(N * c.numAttentionHeads()), c.parallelResidual() ? stream : 0, statistic(attentionScratch));
+                statistic(N * c.numAttentionHeads()), c.parallelResidual() ? stream : 0, statistic(attentionScratch),
+                layer.frozenNorm(c.hiddenSize(), 2), layer);
     }
 
     private long norm(boolean held) {
@@ -44,18 +52,20 @@ record GptNeoXBlockMemory(long stream, long joined, long hidden, long rowStatist
 
     @Override
     public long forwardPeak(boolean norms) {
-        long projections = keptByProjections(norms) + norm(!norms) + joined;
-        long mlp = kept(norms) + Math.max(norm(!norms), hidden);
-        return Math.max(Math.max(projections, keptByAttention(norms) + scratch), mlp);
+        long projections = keptByProjections(norms) + norm(!norms) + joined + layer.forward(HEADS);
+        long attention = keptByAttention(norms) + Math.max(scratch, stream + layer.forward(OUTPUT));
+        long mlp = kept(norms) + Math.max(norm(!norms) + layer.forward(UP), hidden + layer.forward(DOWN));
+        return Math.max(Math.max(projections, attention), mlp);
     }
 
     /// The MLP's part holds the gradient of the activation, then the norm; attention's the gradients of its output and of q, k, v, and above them
     /// first scratch, then the norm and the joined gradient.
     @Override
     public long backwardPeak(boolean norms) {
-        long mlp = Math.max(hidden, streamGradient + norm(!norms));
-        long attention = streamGradient + 4 * stream + Math.max(scratch, norm(!norms) + joined);
-        return kept(norms) + Math.max(mlp, attention);
+        long mlp = Math.max(hidden + layer.backward(DOWN), streamGradient + norm(!norms) + Math.max(layer.backward(UP), frozenNorm));
+        long output = streamGradient + Math.max(layer.gradients(OUTPUT), stream + layer.input(OUTPUT));
+        long attention = streamGradient + 4 * stream + Math.max(scratch, norm(!norms) + joined + Math.max(layer.backward(HEADS), frozenNorm));
+        return kept(norms) + Math.max(Math.max(mlp, output), attention);
     }
 
     @Override

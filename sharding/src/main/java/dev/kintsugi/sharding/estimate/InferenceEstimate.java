@@ -1,5 +1,6 @@
 package dev.kintsugi.sharding.estimate;
 
+import dev.kintsugi.sharding.adapter.AdaptedModel;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 
@@ -11,9 +12,11 @@ public final class InferenceEstimate {
     private InferenceEstimate() {}
 
     /// Bytes that suffice for every call on sequences of up to `positions` tokens.
-    public static long arenaBytes(ModelConfig c, long positions, DType dtype) {
+    ///
+    /// @param adapters of the model, or null
+    public static long arenaBytes(ModelConfig c, AdaptedModel adapters, long positions, DType dtype) {
         long appended = Math.min(APPEND_ROWS, positions);
-        long alone = ActivationEstimate.forwardArenaBytes(c, positions, positions, dtype, LossChunks.rows(positions, c.vocabSize()));
-        return Math.max(alone, ActivationEstimate.forwardArenaBytes(c, appended, positions, dtype, 1));
+        long alone = ActivationEstimate.forwardArenaBytes(c, adapters, positions, positions, dtype, LossChunks.rows(positions, c.vocabSize()));
+        return Math.max(alone, ActivationEstimate.forwardArenaBytes(c, adapters, appended, positions, dtype, 1));
     }
 }

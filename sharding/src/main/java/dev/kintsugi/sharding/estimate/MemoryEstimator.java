@@ -3,16 +3,18 @@ package dev.kintsugi.sharding.estimate;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.sharding.program.BufferPlan;
+import java.util.ArrayList;
 import java.util.List;
 
 /// Bytes of tensors that one rank of a training job holds: the number its allocators must show, to the byte.
 ///
 /// ```
 /// P elements of the rank's shards    B samples a micro-batch    T tokens a sample    R rotated elements of a head
-/// master weights 4P   optimizer OptimizerState: AdamW's moments are 8P
+/// master weights 4P   optimizer OptimizerState: AdamW's moments are 8P   under adapters both are of what is trained; a frozen base is of the compute dtype
 /// checkpoint snapshot SnapshotPool: what a save copies of both while training goes on; taken for the time of a save, and only
 /// where shards are written, on the first replica
 /// unsharded slots, BufferPlan: one of the size of embedding and head and two of a block (or all blocks, if they stay until backward), in the
@@ -47,18 +49,23 @@ public final class MemoryEstimator {
     /// @param saves whether checkpoints are written
     /// @param threads that compute
     /// @param rounds micro-batches of a rank in a step
-    public static Estimate estimate(ShardPlan plan, int rank, OptimizerState optimizer, long B, long T, DType dtype,
+    public static Estimate estimate(ModelPlan model, int rank, OptimizerState optimizer, long B, long T, DType dtype,
             ActivationCheckpointing checkpointing, boolean saves, int threads, int rounds) {
-        ModelConfig config = plan.model().config();
-        StepMemory step = StepMemory.of(plan, rank, B, T, dtype, checkpointing, threads, rounds);
-        BufferPlan buffers = BufferPlan.of(plan, dtype);
-        long shardBytes = plan.shardNumel(rank) * DType.F32.bytes();
+        ModelConfig config = model.config();
+        ShardPlan plan = model.trainedPlan();
+        StepMemory step = StepMemory.of(model, rank, B, T, dtype, checkpointing, threads, rounds);
         long snapshotBytes = saves && plan.sharding().isFirstReplica(rank) ? SnapshotPool.of(plan, rank, optimizer).bytes() : 0;
-        return new Estimate(rank, List.of(new Item("master weights", shardBytes), new Item("optimizer state", optimizer.bytes(plan, rank)),
-                new Item(GRADIENTS, step.bytes() - step.activationBytes()),
-                new Item("unsharded units", buffers.totalGatherNumel() * dtype.bytes()),
-                new Item("unsharded gradients", buffers.totalGradientNumel() * DType.F32.bytes()),
-                new Item("checkpoint snapshot", snapshotBytes), new Item("rotary tables", T * config.rotaryDim() * DType.F32.bytes()),
-                new Item(ACTIVATIONS, step.activationBytes())));
+        var items = new ArrayList<Item>();
+        items.add(new Item("master weights", model.trained().shardBytes(rank, dtype)));
+        items.add(new Item("optimizer state", optimizer.bytes(plan, rank)));
+        model.frozen().ifPresent(base -> items.add(new Item("frozen base", base.shardBytes(rank, dtype))));
+        items.add(new Item(GRADIENTS, step.bytes() - step.activationBytes()));
+        items.add(new Item("unsharded units", model.parts().stream().mapToLong(p -> BufferPlan.of(model, p, dtype).totalGatherNumel()).sum()
+                * dtype.bytes()));
+        items.add(new Item("unsharded gradients", BufferPlan.of(model, model.trained(), dtype).totalGradientNumel() * DType.F32.bytes()));
+        items.add(new Item("checkpoint snapshot", snapshotBytes));
+        items.add(new Item("rotary tables", T * config.rotaryDim() * DType.F32.bytes()));
+        items.add(new Item(ACTIVATIONS, step.activationBytes()));
+        return new Estimate(rank, items);
     }
 }

@@ -1,6 +1,7 @@
 package dev.kintsugi.sharding.estimate;
 
 import dev.kintsugi.sharding.architecture.ModelConfig;
+import dev.kintsugi.sharding.plan.ModelPlan;
 
 /// Floating-point operations that training a model takes by its definition, whatever a program does on top of it (recomputation, padding), and
 /// the share of the hardware's peak that they make: MFU (Chowdhery et al. 2022, PaLM, appendix B).
@@ -20,6 +21,12 @@ public final class ModelFlops {
     /// `6 P D`, forward and backward.
     public static double training(long parameters, long tokens) {
         return 6.0 * parameters * tokens;
+    }
+
+    /// The P that [#training] counts with: a frozen weight has no gradient, which is a third of a trained one's operations.
+    public static long countedParameters(ModelPlan model) {
+        long frozen = model.frozen().map(part -> part.plan().model().numel()).orElse(0L);
+        return model.trainedPlan().model().numel() + 2 * frozen / 3;
     }
 
     /// The products of causal attention, which `6 P D` leaves out: `6 L H d T^2` a sample. Scores and weighted values are `2 H d T^2` each, of which

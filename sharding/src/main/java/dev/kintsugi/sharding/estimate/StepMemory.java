@@ -2,7 +2,7 @@ package dev.kintsugi.sharding.estimate;
 
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
-import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import java.util.ArrayList;
@@ -28,8 +28,8 @@ public record StepMemory(long activationBytes, List<Long> gradientOffsets, long 
     /// @param dtype of values
     /// @param threads that compute
     /// @param rounds micro-batches of a rank in a step
-    public static StepMemory of(ShardPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing, int threads, int rounds) {
-        ModelConfig c = plan.model().config();
+    public static StepMemory of(ModelPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing, int threads, int rounds) {
+        ModelConfig c = plan.config();
         long scratch = ScratchSizes.attentionNumel(threads, B, T, T, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
         return ofScratch(plan, rank, B, T, dtype, checkpointing, scratch, rounds);
     }
@@ -38,22 +38,23 @@ public record StepMemory(long activationBytes, List<Long> gradientOffsets, long 
     ///
     /// @param evaluated samples of a micro-batch that is evaluated
     /// @param B samples of one that is trained on
-    public static long evaluationBytes(ModelConfig c, long evaluated, long B, long T, DType dtype, int threads) {
-        long scratch = ScratchSizes.attentionNumel(threads, B, T, T, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
-        return new ActivationEstimate(c, evaluated, T, dtype, scratch).evaluation(new ActivationEstimate(c, B, T, dtype, scratch));
+    public static long evaluationBytes(ModelPlan plan, long evaluated, long B, long T, DType dtype, int threads) {
+        ModelConfig c = plan.config();
+        long scratch = ScratchSizes.attentionNumel(threads, evaluated, T, T, c.numAttentionHeads(), c.numKeyValueHeads(), c.headDim());
+        return ActivationEstimate.of(plan, evaluated, T, dtype, scratch).evaluation(ActivationEstimate.of(plan, B, T, dtype, scratch));
     }
 
     /// For kernels that want another amount of scratch, such as none.
     ///
     /// @param attentionScratch elements
-    public static StepMemory ofScratch(ShardPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
+    public static StepMemory ofScratch(ModelPlan plan, int rank, long B, long T, DType dtype, ActivationCheckpointing checkpointing,
             long attentionScratch, int rounds) {
-        var activations = new ActivationEstimate(plan.model().config(), B, T, dtype, attentionScratch);
+        var activations = ActivationEstimate.of(plan, B, T, dtype, attentionScratch);
         long activationBytes = activations.total(checkpointing);
         var offsets = new ArrayList<Long>();
         long end = 0;
-        for (UnitPlan unit : plan.units()) {
-            long stack = rounds == 1 ? activations.highestAfter(unit.index(), checkpointing) : activationBytes;
+        for (UnitPlan unit : plan.trainedPlan().units()) {
+            long stack = rounds == 1 ? activations.highestAfter(plan.trained().layer(unit), checkpointing) : activationBytes;
             long offset = Math.max(end, stack);
             offsets.add(offset);
             end = offset + TensorBytes.roundUp(unit.shardNumel(rank) * DType.F32.bytes());

@@ -27,6 +27,7 @@ import tools.jackson.databind.node.ObjectNode;
 public final class Manifests {
     private static final String OPTIMIZER = "optimizer";         // absent in early checkpoints, which are AdamW's
     private static final String SKIPPED = "skipped_steps";       // absent where there are none
+    private static final String BASE = "base_digest";            // absent where all is trained
     private static final String RATE_FACTOR = "rate_factor";     // absent where it is 1
     private static final String RECENT_LOSSES = "recent_losses";
     private static final String BEST = "best_evaluation";        // absent before the first one
@@ -65,6 +66,7 @@ public final class Manifests {
         ObjectNode training = root.putObject("training").put("step", t.step()).put("samples_seen", t.samplesSeen()).put("tokens_seen", t.tokensSeen())
                 .put("microbatches_per_step", t.microbatchesPerStep()).put("seed", t.seed())
                 .put("dataset_digest", t.datasetDigest());
+        if (!t.baseDigest().isEmpty()) { training.put(BASE, t.baseDigest()); }
         if (t.skippedSteps() > 0) { training.put(SKIPPED, t.skippedSteps()); }
         if (t.rateFactor() != 1) { training.put(RATE_FACTOR, t.rateFactor()); }
         if (!t.recentLosses().isEmpty()) { t.recentLosses().forEach(training.putArray(RECENT_LOSSES)::add); }
@@ -130,7 +132,8 @@ public final class Manifests {
         var training = new TrainingPosition(t.get("step").integer(), t.has(SKIPPED) ? t.get(SKIPPED).integer() : 0, t.get("samples_seen").integer(),
                 t.get("tokens_seen").integer(),
                 t.get("microbatches_per_step").integer(), t.get("seed").integer(), t.get("dataset_digest").text(),
-                t.has(BEST) ? Optional.of(best(t.get(BEST))) : Optional.empty(), t.has(RATE_FACTOR) ? t.get(RATE_FACTOR).number() : 1,
+                t.has(BEST) ? Optional.of(best(t.get(BEST))) : Optional.empty(), t.has(BASE) ? t.get(BASE).text() : "",
+                t.has(RATE_FACTOR) ? t.get(RATE_FACTOR).number() : 1,
                 t.has(RECENT_LOSSES) ? each(t.get(RECENT_LOSSES), Field::number) : List.of());
         var origin = new Origin(root.get("kintsugi_version").text(), root.get("saved_at").text(), Origin.strategy(root.get("strategy").text()),
                 root.get("ranks").int32());

@@ -3,6 +3,7 @@ package dev.kintsugi.sharding.plan;
 import dev.kintsugi.proto.v1.DType;
 import dev.kintsugi.proto.v1.PlannedParameter;
 import dev.kintsugi.proto.v1.PlannedUnit;
+import dev.kintsugi.sharding.adapter.AdapterConfigs;
 import dev.kintsugi.sharding.architecture.ModelConfigParser;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
@@ -18,34 +19,40 @@ public final class ShardPlanCodec {
     private ShardPlanCodec() {}
 
     /// @param modelConfigJson the Hugging Face config.json that the plan's model came from, verbatim
-    public static dev.kintsugi.proto.v1.ShardPlan toProto(ShardPlan plan, String modelConfigJson) {
-        var message = dev.kintsugi.proto.v1.ShardPlan.newBuilder().setWorldSize(plan.worldSize())
-                .setStrategy(plan.sharding().strategy()).setShardWorldSize(plan.shardWorldSize()).setModelConfigJson(modelConfigJson);
-        plan.units().forEach(unit -> message.addUnits(toProto(unit)));
+    public static dev.kintsugi.proto.v1.ShardPlan toProto(ModelPlan plan, String modelConfigJson) {
+        Sharding sharding = plan.sharding();
+        var message = dev.kintsugi.proto.v1.ShardPlan.newBuilder().setWorldSize(sharding.worldSize())
+                .setStrategy(sharding.strategy()).setShardWorldSize(sharding.shardWorldSize()).setModelConfigJson(modelConfigJson);
+        plan.lora().ifPresent(lora -> message.setAdapterConfigJson(AdapterConfigs.toJson(lora, "")));
+        plan.trainedPlan().units().forEach(unit -> message.addUnits(toProto(unit, DType.DTYPE_F32)));
+        plan.frozen().ifPresent(base -> base.plan().units().forEach(unit -> message.addBaseUnits(toProto(unit, DType.DTYPE_UNSPECIFIED))));
         return message.setDigest(digest(message.build())).build();
     }
 
     /// The plan that `message` describes, recomputed from its config.
     ///
     /// @throws IllegalArgumentException if config or strategy are not valid, or the recomputed plan differs from the message
-    public static ShardPlan fromProto(dev.kintsugi.proto.v1.ShardPlan message) {
+    public static ModelPlan fromProto(dev.kintsugi.proto.v1.ShardPlan message) {
         String json = message.getModelConfigJson();
         var sharding = new Sharding(message.getStrategy(), message.getWorldSize(), message.getShardWorldSize());
-        ShardPlan plan = ShardPlanner.plan(ModelSpec.of(ModelConfigParser.parse(json, SOURCE)), sharding);
+        ModelSpec model = ModelSpec.of(ModelConfigParser.parse(json, SOURCE));
+        String adapters = message.getAdapterConfigJson();
+        ModelPlan plan = adapters.isEmpty() ? ModelPlan.of(ShardPlanner.plan(model, sharding))
+                : ModelPlan.of(model, AdapterConfigs.parse(adapters, AdapterConfigs.FILE + " of the shard plan"), sharding);
         dev.kintsugi.proto.v1.ShardPlan recomputed = toProto(plan, json);
         if (!recomputed.equals(message)) { throw differs(message, recomputed); }
         return plan;
     }
 
-    private static PlannedUnit toProto(UnitPlan unit) {
+    private static PlannedUnit toProto(UnitPlan unit, DType dtype) {
         var message = PlannedUnit.newBuilder().setName(unit.name()).setUnshardedNumel(unit.unshardedNumel());
-        unit.parameters().forEach(p -> message.addParameters(toProto(p)));
+        unit.parameters().forEach(p -> message.addParameters(toProto(p, dtype)));
         return message.build();
     }
 
-    private static PlannedParameter toProto(ParameterPlan plan) {
+    private static PlannedParameter toProto(ParameterPlan plan, DType dtype) {
         ParameterSpec spec = plan.spec();
-        return PlannedParameter.newBuilder().setName(spec.name()).addAllShape(spec.shape()).setDtype(DType.DTYPE_F32)
+        return PlannedParameter.newBuilder().setName(spec.name()).addAllShape(spec.shape()).setDtype(dtype)
                 .setRowsPerRank(plan.rowsPerRank()).setUnshardedOffset(plan.unshardedOffset()).build();
     }
 

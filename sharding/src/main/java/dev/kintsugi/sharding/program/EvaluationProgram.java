@@ -1,7 +1,6 @@
 package dev.kintsugi.sharding.program;
 
-import dev.kintsugi.sharding.architecture.UnitSpec;
-import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.program.Instruction.AwaitUnshard;
 import dev.kintsugi.sharding.program.Instruction.Forward;
 import dev.kintsugi.sharding.program.Instruction.Loss;
@@ -16,10 +15,10 @@ public final class EvaluationProgram {
     private EvaluationProgram() {}
 
     /// Of these instructions `Loss` is without its backward pass.
-    public static List<Instruction> of(ShardPlan plan) {
-        boolean tied = plan.units().getLast().spec().kind() != UnitSpec.Kind.HEAD;
-        int last = plan.units().size() - (tied ? 1 : 2);     // blocks are units 1 .. last
-        int head = tied ? 0 : last + 1;
+    public static List<Instruction> of(ModelPlan plan) {
+        int last = plan.lastBlock();
+        int head = plan.headLayer();
+        boolean tied = head == 0;
         var program = new ArrayList<Instruction>();
         program.add(new Unshard(0));
         for (int unit = 0; unit <= last; unit++) {

@@ -1,6 +1,6 @@
 package dev.kintsugi.sharding.program;
 
-/// One instruction of the step program. Units are named by their index in the plan.
+/// One instruction of the step program. A unit is all that is gathered of one layer of the model, of all its parts; it is named by the layer.
 ///
 /// Collectives come in two instructions, so that they go on while the rank computes: one begins and never waits, the other waits.
 public sealed interface Instruction {

@@ -1,7 +1,6 @@
 package dev.kintsugi.sharding.program;
 
-import dev.kintsugi.sharding.architecture.UnitSpec;
-import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.program.Instruction.AwaitReduceScatter;
 import dev.kintsugi.sharding.program.Instruction.AwaitUnshard;
 import dev.kintsugi.sharding.program.Instruction.Backward;
@@ -32,12 +31,12 @@ public record StepProgram(List<Instruction> round, List<Instruction> ending) {
     }
 
     /// The plan's strategy decides whether blocks are dropped after forward and unsharded again for backward.
-    public static StepProgram of(ShardPlan plan) {
+    public static StepProgram of(ModelPlan plan) {
         boolean again = plan.sharding().reshardsAfterForward();
-        boolean tied = plan.units().getLast().spec().kind() != UnitSpec.Kind.HEAD;
         int first = 1;
-        int last = plan.units().size() - (tied ? 1 : 2);     // blocks are units first .. last
-        int head = tied ? 0 : last + 1;
+        int last = plan.lastBlock();
+        int head = plan.headLayer();
+        boolean tied = head == 0;
         var round = new ArrayList<Instruction>();
         forward(round, last, head, again);
         round.add(new ClaimGradient(head));
@@ -60,6 +59,7 @@ public record StepProgram(List<Instruction> round, List<Instruction> ending) {
         round.add(new Backward(0));
         round.add(new ReduceScatter(0));
         round.add(new AwaitReduceScatter(0));
+        round.removeIf(i -> isOfGradient(i) && !plan.isTrained(i.unit()));
         return new StepProgram(round, ending(plan));
     }
 
@@ -77,9 +77,18 @@ public record StepProgram(List<Instruction> round, List<Instruction> ending) {
         if (!tied) { round.add(new AwaitUnshard(head)); }
     }
 
-    private static List<Instruction> ending(ShardPlan plan) {
+    /// What a layer of which nothing is trained has no need of. Gradients still go through frozen blocks; the embedding has nothing below it.
+    private static boolean isOfGradient(Instruction i) {
+        return switch (i) {
+            case ClaimGradient _, ReduceScatter _, AwaitReduceScatter _ -> true;
+            case Backward(int unit) -> unit == 0;
+            case Unshard _, AwaitUnshard _, Forward _, Reshard _, Loss _, ShareSums _ -> false;
+        };
+    }
+
+    private static List<Instruction> ending(ModelPlan plan) {
         if (plan.sharding().replicas() == 1) { return List.of(); }
-        return plan.units().stream().<Instruction>map(u -> new ShareSums(u.index())).toList();
+        return plan.trainedPlan().units().stream().<Instruction>map(u -> new ShareSums(plan.trained().layer(u))).toList();
     }
 
     /// @param scattering the unit whose reduce-scatter has begun, or -1

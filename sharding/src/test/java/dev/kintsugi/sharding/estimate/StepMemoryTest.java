@@ -6,6 +6,7 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
@@ -59,7 +60,7 @@ class StepMemoryTest {
     }
 
     private static StepMemory memory(ActivationCheckpointing checkpointing, int rounds) {
-        return StepMemory.of(PLAN, 0, 4, 512, DType.BF16, checkpointing, 1, rounds);
+        return StepMemory.of(ModelPlan.of(PLAN), 0, 4, 512, DType.BF16, checkpointing, 1, rounds);
     }
 
     private static long gradientBytes(int unit) {

@@ -10,6 +10,7 @@ import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -54,7 +55,7 @@ class StepWorkTest {
         double gathered = 0;
         double updated = 0;
         for (int rank = 0; rank < worldSize; rank++) {
-            StepWork work = StepWork.of(plan, StepProgram.of(plan), rank, 2, B, T, DType.BF16, ActivationCheckpointing.SELECTIVE);
+            StepWork work = StepWork.of(ModelPlan.of(plan), StepProgram.of(ModelPlan.of(plan)), rank, 2, B, T, DType.BF16, ActivationCheckpointing.SELECTIVE);
             gathered += work.amount(StepPhase.GATHER);
             updated += work.amount(StepPhase.OPTIMIZER);
         }
@@ -69,7 +70,7 @@ class StepWorkTest {
     void shouldGatherOnceAndAddAPartOfEachSumWhenEveryRankHoldsEverything() {
         var config = new LlamaConfig(768, 2048, 3, 12, 12, 64, 32_000, 512, 1e-5, 10_000, new RopeScaling.None(), false, false, false, 0.02);
         ShardPlan plan = ShardPlanner.plan(ModelSpec.of(config), Sharding.of(ShardingStrategy.NO_SHARD, 4, 4));
-        StepWork work = StepWork.of(plan, StepProgram.of(plan), 1, 2, B, T, DType.BF16, ActivationCheckpointing.SELECTIVE);
+        StepWork work = StepWork.of(ModelPlan.of(plan), StepProgram.of(ModelPlan.of(plan)), 1, 2, B, T, DType.BF16, ActivationCheckpointing.SELECTIVE);
         double numel = plan.model().numel();
         assertThat(work.amount(StepPhase.GATHER)).isEqualTo(2 * 6 * numel);
         assertThat(work.amount(StepPhase.SCATTER)).isEqualTo(2 * 4 * numel / 4 * (4 + 2) + 8 * numel * 3 / 4 + 4 * numel);
@@ -96,7 +97,7 @@ class StepWorkTest {
     }
 
     private static StepWork work(ShardPlan plan, int rounds, ActivationCheckpointing checkpointing) {
-        return StepWork.of(plan, StepProgram.of(plan), 0, rounds, B, T, DType.BF16, checkpointing);
+        return StepWork.of(ModelPlan.of(plan), StepProgram.of(ModelPlan.of(plan)), 0, rounds, B, T, DType.BF16, checkpointing);
     }
 
     private static ShardPlan plan(int layers, boolean tied, int worldSize) {

@@ -6,6 +6,7 @@ import dev.kintsugi.proto.v1.ShardingStrategy;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -23,7 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class EvaluationProgramTest {
     @Test
     void shouldGatherTheNextUnitBeforeItComputesAndDropEach() {
-        assertThat(EvaluationProgram.of(plan(ShardingStrategy.FULL_SHARD, false, 2))).containsExactly(
+        assertThat(EvaluationProgram.of(ModelPlan.of(plan(ShardingStrategy.FULL_SHARD, false, 2)))).containsExactly(
                 new Unshard(0), new Unshard(1), new AwaitUnshard(0), new Forward(0), new Reshard(0),
                 new Unshard(2), new AwaitUnshard(1), new Forward(1), new Reshard(1),
                 new Unshard(3), new AwaitUnshard(2), new Forward(2), new Reshard(2),
@@ -32,7 +33,7 @@ class EvaluationProgramTest {
 
     @Test
     void shouldKeepATiedEmbeddingForTheHead() {
-        assertThat(EvaluationProgram.of(plan(ShardingStrategy.FULL_SHARD, true, 1))).containsExactly(
+        assertThat(EvaluationProgram.of(ModelPlan.of(plan(ShardingStrategy.FULL_SHARD, true, 1)))).containsExactly(
                 new Unshard(0), new Unshard(1), new AwaitUnshard(0), new Forward(0), new AwaitUnshard(1), new Forward(1), new Reshard(1),
                 new Loss(0), new Reshard(0));
     }
@@ -42,9 +43,9 @@ class EvaluationProgramTest {
     @CsvSource({"FULL_SHARD, false", "FULL_SHARD, true", "SHARD_GRAD_OP, false", "NO_SHARD, true", "HYBRID_SHARD, false"})
     void shouldNeverGatherIntoASlotInUse(ShardingStrategy strategy, boolean tied) {
         ShardPlan plan = plan(strategy, tied, 5);
-        BufferPlan buffers = BufferPlan.of(plan, dev.kintsugi.sharding.architecture.DType.BF16);
+        BufferPlan buffers = BufferPlan.of(ModelPlan.of(plan), ModelPlan.of(plan).trained(), dev.kintsugi.sharding.architecture.DType.BF16);
         Map<Integer, Integer> unitInSlot = new HashMap<>();
-        for (Instruction i : EvaluationProgram.of(plan)) {
+        for (Instruction i : EvaluationProgram.of(ModelPlan.of(plan))) {
             int slot = buffers.gatherSlot().get(i.unit());
             switch (i) {
                 case Unshard _ -> assertThat(unitInSlot.put(slot, i.unit())).isNull();

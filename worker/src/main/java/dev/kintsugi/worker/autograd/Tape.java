@@ -8,6 +8,7 @@ import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 
 /// Runs operations forward and, when recording, remembers how to run them backward. One tape a unit and pass; one thread.
 ///
@@ -22,17 +23,29 @@ public final class Tape {
     private final Kernels kernels;
     private final StepArena arena;
     private final boolean recording;
+    private final OptionalLong dropoutKey;
     private final List<Operation> operations = new ArrayList<>();
 
     private record Operation(List<Variable> outputs, Runnable backward) {}
 
-    /// One of the matrices of [#normLinear]: `y (N, O)` is the caller's, `bias (O)` may be null.
-    public record Projection(Tensor y, Parameter w, Parameter bias) {}
+    /// One of the layers of [#normLinear]: `y (N, O)` is the caller's.
+    public record Projection(Tensor y, Linear layer) {}
 
+    /// Without dropout.
     public Tape(Kernels kernels, StepArena arena, boolean recording) {
+        this(kernels, arena, recording, OptionalLong.empty());
+    }
+
+    /// @param dropoutKey of the micro-batch; a pass that is made again has the same. Without one nothing is dropped.
+    public Tape(Kernels kernels, StepArena arena, boolean recording, OptionalLong dropoutKey) {
         this.kernels = kernels;
         this.arena = arena;
         this.recording = recording;
+        this.dropoutKey = dropoutKey;
+    }
+
+    OptionalLong dropoutKey() {
+        return dropoutKey;
     }
 
     public boolean isRecording() {
@@ -92,7 +105,7 @@ public final class Tape {
         return x.grad();
     }
 
-    /// The norm of `x (N, C)` through several matrices: `y_i (N, O_i) = norm(x) w_i (O_i, C)^T + bias_i`.
+    /// The norm of `x (N, C)` through several layers: `y_i (N, O_i) = norm(x) w_i (O_i, C)^T + bias_i`.
     ///
     /// @param keepNorm keep the norm for the backward pass, instead of making it once more there: the same bits, faster by one pass over x and
     ///     larger by x
@@ -101,7 +114,7 @@ public final class Tape {
         long mark = arena.mark();
         Tensor normed = arena.allocate(x.data().dtype(), x.data().shape());
         norm.forward(kernels, normed, statistics, x.data());
-        for (Projection p : projections) { kernels.linear(p.y(), normed, p.w().data(), p.bias() == null ? null : p.bias().data()); }
+        for (Projection p : projections) { p.layer().forward(this, p.y(), normed); }
         if (!keepNorm) { arena.release(mark); }
         List<Variable> outputs = projections.stream().map(p -> Variable.of(p.y())).toList();
         Tensor kept = keepNorm ? normed : null;
@@ -114,45 +127,45 @@ public final class Tape {
         long mark = arena.mark();
         Tensor normed = normAgain(x, norm, kept, statistics);
         for (int i = 0; i < projections.size(); i++) {
-            addWeightGradient(projections.get(i).w(), projections.get(i).bias(), outputs.get(i).grad(), normed);
+            projections.get(i).layer().addGradients(this, outputs.get(i).grad(), normed);
         }
         Tensor dNormed = normed;        // the norm has been read for the last time
         for (int i = 0; i < projections.size(); i++) {
-            kernels.linearBackwardInput(dNormed, outputs.get(i).grad(), projections.get(i).w().data(), i > 0);
+            projections.get(i).layer().backwardInput(this, dNormed, outputs.get(i).grad(), i > 0);
         }
         norm.backward(kernels, arena, dx, dNormed, x.data(), statistics);
         arena.release(mark);
     }
 
-    /// The norm of `x (N, C)` through one matrix that makes queries, keys and values of all heads (`w (3 * H * D, C)`, rows as `Kernels#splitHeads` has
+    /// The norm of `x (N, C)` through one layer that makes queries, keys and values of all heads (`w (3 * H * D, C)`, rows as `Kernels#splitHeads` has
     /// them), into the caller's three `heads (N, H * D)`.
     ///
     /// @param keepNorm as of [#normLinear]
-    public List<Variable> normHeads(Variable x, Norm norm, boolean keepNorm, Parameter w, Parameter bias, long D, List<Tensor> heads) {
+    public List<Variable> normHeads(Variable x, Norm norm, boolean keepNorm, Linear layer, long D, List<Tensor> heads) {
         Tensor statistics = norm.allocateStatistics(arena, x.data());
         long mark = arena.mark();
         Tensor normed = arena.allocate(x.data().dtype(), x.data().shape());
         long above = arena.mark();
         norm.forward(kernels, normed, statistics, x.data());
-        Tensor joined = arena.allocate(x.data().dtype(), x.data().dim(0), w.data().dim(0));
-        kernels.linear(joined, normed, w.data(), bias == null ? null : bias.data());
+        Tensor joined = arena.allocate(x.data().dtype(), x.data().dim(0), layer.outputs());
+        layer.forward(this, joined, normed);
         kernels.splitHeads(heads.get(0), heads.get(1), heads.get(2), joined, D);
         arena.release(keepNorm ? above : mark);
         List<Variable> outputs = heads.stream().map(Variable::of).toList();
         Tensor kept = keepNorm ? normed : null;
-        record(outputs, () -> normHeadsBackward(x, norm, kept, statistics, w, bias, D, outputs));
+        record(outputs, () -> normHeadsBackward(x, norm, kept, statistics, layer, D, outputs));
         return outputs;
     }
 
-    private void normHeadsBackward(Variable x, Norm norm, Tensor kept, Tensor statistics, Parameter w, Parameter bias, long D, List<Variable> outputs) {
+    private void normHeadsBackward(Variable x, Norm norm, Tensor kept, Tensor statistics, Linear layer, long D, List<Variable> outputs) {
         Tensor dx = zeroedGrad(x);
         long mark = arena.mark();
         Tensor normed = normAgain(x, norm, kept, statistics);
-        Tensor dJoined = arena.allocate(x.data().dtype(), x.data().dim(0), w.data().dim(0));
+        Tensor dJoined = arena.allocate(x.data().dtype(), x.data().dim(0), layer.outputs());
         kernels.joinHeads(dJoined, outputs.get(0).grad(), outputs.get(1).grad(), outputs.get(2).grad(), D);
-        addWeightGradient(w, bias, dJoined, normed);
+        layer.addGradients(this, dJoined, normed);
         Tensor dNormed = normed;        // the norm has been read for the last time
-        kernels.linearBackwardInput(dNormed, dJoined, w.data(), false);
+        layer.backwardInput(this, dNormed, dJoined, false);
         norm.backward(kernels, arena, dx, dNormed, x.data(), statistics);
         arena.release(mark);
     }
@@ -165,22 +178,16 @@ public final class Tape {
         return normed;
     }
 
-    private void addWeightGradient(Parameter w, Parameter bias, Tensor dy, Tensor x) {
-        if (w.grad() == null) { return; }
-        Tensor dbias = bias == null || bias.grad() == null ? null : bias.begunGrad(kernels);
-        kernels.linearBackwardWeight(w.grad(), dbias, dy, x, !w.takeBegun());
-    }
-
-    /// `x (N, K) w (O, K)^T + bias (O)`; `bias` may be null.
-    public Variable linear(Variable x, Parameter w, Parameter bias) {
-        Tensor y = arena.allocate(x.data().dtype(), x.data().dim(0), w.data().dim(0));
-        kernels.linear(y, x.data(), w.data(), bias == null ? null : bias.data());
+    /// `layer` of `x (N, K)`: (N, O).
+    public Variable linear(Variable x, Linear layer) {
+        Tensor y = arena.allocate(x.data().dtype(), x.data().dim(0), layer.outputs());
+        layer.forward(this, y, x.data());
         var out = Variable.of(y);
         return record(out, () -> {
-            addWeightGradient(w, bias, out.grad(), x.data());
+            layer.addGradients(this, out.grad(), x.data());
             boolean accumulate = x.grad() != null;
             Tensor dx = accumulate ? x.grad() : allocateGrad(x);
-            kernels.linearBackwardInput(dx, out.grad(), w.data(), accumulate);
+            layer.backwardInput(this, dx, out.grad(), accumulate);
         });
     }
 
@@ -242,47 +249,47 @@ public final class Tape {
     /// backward (linear).
     ///
     /// @param compute false leaves y as it is: for a forward pass that is made again only for its backward
-    public Variable swigluLinear(Tensor y, Variable gate, Variable up, Parameter w, Parameter bias, boolean compute) {
+    public Variable swigluLinear(Tensor y, Variable gate, Variable up, Linear layer, boolean compute) {
         if (compute) {
             long mark = arena.mark();
             Tensor product = arena.allocate(gate.data().dtype(), gate.data().shape());
             kernels.swiglu(product, gate.data(), up.data());
-            kernels.linear(y, product, w.data(), bias == null ? null : bias.data());
+            layer.forward(this, y, product);
             arena.release(mark);
         }
         var out = Variable.of(y);
         return record(out, () -> {
             long mark = arena.mark();
             Tensor dProduct = arena.allocate(gate.data().dtype(), gate.data().shape());
-            kernels.linearBackwardInput(dProduct, out.grad(), w.data(), false);
+            layer.backwardInput(this, dProduct, out.grad(), false);
             Tensor product = dProduct;
             kernels.swigluBackward(gate.data(), up.data(), product, dProduct, gate.data(), up.data());
             gate.setGrad(gate.data());
             up.setGrad(up.data());
-            addWeightGradient(w, bias, out.grad(), product);
+            layer.addGradients(this, out.grad(), product);
             arena.release(mark);
         });
     }
 
     /// `y (N, O) = gelu(x) (N, F) w (O, F)^T + bias (O)`, otherwise as [#swigluLinear]: the activation is made again in backward, and x's gradient
     /// written over its values.
-    public Variable geluLinear(Tensor y, Variable x, Activation kind, Parameter w, Parameter bias, boolean compute) {
+    public Variable geluLinear(Tensor y, Variable x, Activation kind, Linear layer, boolean compute) {
         if (compute) {
             long mark = arena.mark();
             Tensor activated = arena.allocate(x.data().dtype(), x.data().shape());
             kernels.gelu(activated, x.data(), kind);
-            kernels.linear(y, activated, w.data(), bias == null ? null : bias.data());
+            layer.forward(this, y, activated);
             arena.release(mark);
         }
         var out = Variable.of(y);
         return record(out, () -> {
             long mark = arena.mark();
             Tensor dActivated = arena.allocate(x.data().dtype(), x.data().shape());
-            kernels.linearBackwardInput(dActivated, out.grad(), w.data(), false);
+            layer.backwardInput(this, dActivated, out.grad(), false);
             Tensor activated = dActivated;
             kernels.geluBackward(x.data(), activated, dActivated, x.data(), kind);
             x.setGrad(x.data());
-            addWeightGradient(w, bias, out.grad(), activated);
+            layer.addGradients(this, out.grad(), activated);
             arena.release(mark);
         });
     }

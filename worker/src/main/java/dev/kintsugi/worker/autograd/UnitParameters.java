@@ -1,5 +1,7 @@
 package dev.kintsugi.worker.autograd;
 
+import dev.kintsugi.sharding.adapter.AdaptedModel;
+import dev.kintsugi.sharding.adapter.LoraConfig;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.architecture.UnitSpec;
@@ -10,14 +12,40 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /// The weights of one unit, by name, as views of its unsharded buffer. Valid as long as that buffer is.
 public final class UnitParameters {
     private final String unit;
+    private final LoraConfig lora;
     private final Map<String, Parameter> byName = new HashMap<>();
+    private boolean adaptersOn = true;
 
-    private UnitParameters(String unit) {
+    private UnitParameters(String unit, LoraConfig lora) {
         this.unit = unit;
+        this.lora = lora;
+    }
+
+    /// Nothing yet of one layer of a model.
+    ///
+    /// @param layer its name, which its parameters' begin with
+    public static UnitParameters of(String layer, Optional<LoraConfig> lora) {
+        return new UnitParameters(layer, lora.orElse(null));
+    }
+
+    /// Adds what a unit has of the layer.
+    ///
+    /// @param unsharded the unit's weights, laid out as the plan says
+    /// @param gradientOrNull their gradients in the same layout; null if they are frozen
+    /// @param dtype of the weights
+    /// @param gradientDtype of the gradients
+    /// @return this
+    public UnitParameters add(UnitPlan plan, MemorySegment unsharded, MemorySegment gradientOrNull, DType dtype, DType gradientDtype) {
+        for (ParameterPlan p : plan.parameters()) {
+            Tensor grad = gradientOrNull == null ? null : view(p, gradientOrNull, gradientDtype);
+            put(new Parameter(p.spec().name(), view(p, unsharded, dtype), grad));
+        }
+        return this;
     }
 
     /// @param unsharded the unit's weights, laid out as the plan says
@@ -25,27 +53,29 @@ public final class UnitParameters {
     /// @param dtype of the weights
     /// @param gradientDtype of the gradients
     public static UnitParameters of(UnitPlan plan, MemorySegment unsharded, MemorySegment gradientOrNull, DType dtype, DType gradientDtype) {
-        var parameters = new UnitParameters(plan.name());
-        for (ParameterPlan p : plan.parameters()) {
-            Tensor grad = gradientOrNull == null ? null : view(p, gradientOrNull, gradientDtype);
-            parameters.put(new Parameter(p.spec().name(), view(p, unsharded, dtype), grad));
-        }
-        return parameters;
+        return of(plan.name(), Optional.empty()).add(plan, unsharded, gradientOrNull, dtype, gradientDtype);
     }
 
     /// Whole tensors by their full names, without gradients: for inference.
     ///
+    /// @param adapters of the model, whose weights are among the others; null for none
     /// @throws IllegalArgumentException if one is missing or not of the shape that the model gives it
-    public static UnitParameters of(UnitSpec unit, Map<String, Tensor> weights) {
-        var parameters = new UnitParameters(unit.name());
-        for (ParameterSpec p : unit.parameters()) {
-            Tensor data = weights.get(p.name());
-            if (data == null || !Arrays.equals(data.shape(), shape(p))) {
-                throw new IllegalArgumentException("weight %s=%s; the model wants %s".formatted(p.name(), data, p.shape()));
-            }
-            parameters.put(new Parameter(p.name(), data, null));
+    public static UnitParameters of(UnitSpec unit, Map<String, Tensor> weights, AdaptedModel adapters) {
+        var parameters = new UnitParameters(unit.name(), adapters == null ? null : adapters.lora());
+        unit.parameters().forEach(p -> parameters.put(p, weights));
+        if (adapters != null) {
+            adapters.trained().units().stream().filter(u -> u.name().equals(unit.name())).flatMap(u -> u.parameters().stream())
+                    .forEach(p -> parameters.put(p, weights));
         }
         return parameters;
+    }
+
+    private void put(ParameterSpec p, Map<String, Tensor> weights) {
+        Tensor data = weights.get(p.name());
+        if (data == null || !Arrays.equals(data.shape(), shape(p))) {
+            throw new IllegalArgumentException("weight %s=%s; the model wants %s".formatted(p.name(), data, p.shape()));
+        }
+        put(new Parameter(p.name(), data, null));
     }
 
     private static Tensor view(ParameterPlan p, MemorySegment unit, DType dtype) {
@@ -68,6 +98,16 @@ public final class UnitParameters {
         Parameter p = byName.get(name);
         if (p == null) { throw new IllegalArgumentException("unit %s has no parameter %s".formatted(unit, name)); }
         return p;
+    }
+
+    /// Whether adapters add anything from now on; they do at first. Without them the layer is the base model's, to the bit.
+    public void useAdapters(boolean use) {
+        adaptersOn = use;
+    }
+
+    /// The adapter of these two halves, or null where there is none, or none is used.
+    public LowRank adapter(String a, String b) {
+        return adaptersOn && contains(a) ? new LowRank(get(a), get(b), lora.scale(), lora.dropout()) : null;
     }
 
     /// The full name of the weight that lies, or whose gradient lies, where `tensor` does; empty where there is none.

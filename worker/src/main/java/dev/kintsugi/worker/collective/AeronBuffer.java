@@ -16,4 +16,9 @@ record AeronBuffer(LocalBuffer memory, AeronOperation operation) implements Gath
     public DType dtype() {
         return memory.dtype();
     }
+
+    @Override
+    public DType shardDtype() {
+        return memory.shardDtype();
+    }
 }

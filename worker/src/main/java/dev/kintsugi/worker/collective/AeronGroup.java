@@ -79,18 +79,18 @@ final class AeronGroup implements PolledGroup {
     }
 
     @Override
-    public GatherBuffer gatherBuffer(String name, long numel, DType dtype) {
-        return allocate(name, numel, dtype);
+    public GatherBuffer gatherBuffer(String name, long numel, DType dtype, DType shardDtype) {
+        return allocate(name, numel, dtype, shardDtype);
     }
 
     @Override
     public GradientBuffer gradientBuffer(String name, long numel) {
-        return allocate(name, numel, DType.F32);
+        return allocate(name, numel, DType.F32, DType.F32);
     }
 
-    private AeronBuffer allocate(String name, long numel, DType dtype) {
+    private AeronBuffer allocate(String name, long numel, DType dtype, DType shardDtype) {
         Call call = calls.enter(operation.call(), Kind.ALLOCATE, name);
-        var buffer = new AeronBuffer(LocalBuffer.allocate(groupArena, numel, dtype), newOperation());
+        var buffer = new AeronBuffer(LocalBuffer.allocate(groupArena, numel, dtype, shardDtype), newOperation());
         allocatedBytes += numel * dtype.bytes();
         calls.leave(call);
         return buffer;
@@ -105,7 +105,7 @@ final class AeronGroup implements PolledGroup {
     public void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = into.segment();
-        UnitRowsCache.check(unit, table, rank(), shard, unsharded, into.dtype());
+        UnitRowsCache.check(unit, table, rank(), shard, into);
         AeronOperation o = ((AeronBuffer) into).operation();
         awaitSent(o);
         calls.enter(o.call(), Kind.ALL_GATHER, unit);
@@ -146,7 +146,7 @@ final class AeronGroup implements PolledGroup {
     public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator, boolean afresh) {
         UnitRows table = rows.of(unit);
         MemorySegment unsharded = from.segment();
-        UnitRowsCache.check(unit, table, rank(), accumulator, unsharded, DType.F32);
+        UnitRowsCache.check(unit, table, rank(), accumulator, unsharded);
         AeronOperation o = ((AeronBuffer) from).operation();
         awaitSent(o);
         calls.enter(o.call(), Kind.REDUCE_SCATTER, unit);
@@ -212,7 +212,7 @@ final class AeronGroup implements PolledGroup {
     public void shareSums(UnitPlan unit, GradientBuffer staging, MemorySegment accumulator) {
         UnitRows table = rows.of(unit);
         if (unit.shardWorldSize() == worldSize()) { return; }
-        UnitRowsCache.check(unit, table, rank(), accumulator, staging.segment(), DType.F32);
+        UnitRowsCache.check(unit, table, rank(), accumulator, staging.segment());
         Call call = calls.enter(operation.call(), Kind.SHARE_SUMS, unit);
         operation.begin();
         long mine = 4 * table.summedFrom(rank());

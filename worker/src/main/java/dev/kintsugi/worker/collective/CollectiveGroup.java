@@ -5,8 +5,8 @@ import dev.kintsugi.sharding.plan.UnitPlan;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// The ranks of one generation of a job, moving shards between them. Shards and gradients are f32; weights are gathered as f32, or rounded to
-/// bf16 on the way.
+/// The ranks of one generation of a job, moving shards between them. Gradients are f32; f32 shards of weights are gathered as f32, or rounded to
+/// bf16 on the way, and others as they are.
 ///
 /// Every rank calls the same collectives in the same order, from one thread. An all-gather and a reduce-scatter come in two calls, so
 /// that they go on while the rank computes: one begins and never waits for another rank, the other waits for the end; one may be in flight for
@@ -27,7 +27,13 @@ public interface CollectiveGroup extends AutoCloseable {
     ///
     /// @param numel elements of `dtype`
     /// @param dtype F32 or BF16
-    GatherBuffer gatherBuffer(String name, long numel, DType dtype);
+    /// @param shardDtype F32, or equal to `dtype`: of the shards that are gathered into it
+    GatherBuffer gatherBuffer(String name, long numel, DType dtype, DType shardDtype);
+
+    /// For shards that are f32.
+    default GatherBuffer gatherBuffer(String name, long numel, DType dtype) {
+        return gatherBuffer(name, numel, dtype, DType.F32);
+    }
 
     /// A buffer for a unit's unsharded gradient, f32. Each rank writes its own; [#reduceScatter] reads all of them.
     GradientBuffer gradientBuffer(String name, long numel);
@@ -38,7 +44,7 @@ public interface CollectiveGroup extends AutoCloseable {
     /// Begins to bring every rank's rows of `unit` into `into`, in its dtype, laid out as the plan says. What `into` holds is not used by this
     /// rank any more, and is overwritten once no rank uses it.
     ///
-    /// @param shard this rank's shard of the unit, f32; borrowed until [#awaitAllGather] returns
+    /// @param shard this rank's shard of the unit, in the buffer's shard dtype; borrowed until [#awaitAllGather] returns
     void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into);
 
     /// Returns when all rows are there. They stay until this rank calls [#release] or gathers into the buffer again.
@@ -119,6 +125,9 @@ public interface CollectiveGroup extends AutoCloseable {
         MemorySegment segment();
 
         DType dtype();
+
+        /// Of the shards that are gathered into it.
+        DType shardDtype();
     }
 
     /// See [#gradientBuffer].

@@ -7,11 +7,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /// A communication buffer in this process's own memory.
-record LocalBuffer(MemorySegment segment, DType dtype) implements GatherBuffer, GradientBuffer {
+record LocalBuffer(MemorySegment segment, DType dtype, DType shardDtype) implements GatherBuffer, GradientBuffer {
     private static final long ALIGNMENT = 64;
 
-    static LocalBuffer allocate(Arena groupArena, long numel, DType dtype) {
+    static LocalBuffer allocate(Arena groupArena, long numel, DType dtype, DType shardDtype) {
         long bytes = numel * dtype.bytes();
-        return new LocalBuffer(groupArena.allocate(Math.max(bytes, ALIGNMENT), ALIGNMENT).asSlice(0, bytes), dtype);
+        return new LocalBuffer(groupArena.allocate(Math.max(bytes, ALIGNMENT), ALIGNMENT).asSlice(0, bytes), dtype, shardDtype);
     }
 }

@@ -34,8 +34,8 @@ final class ReplicatedGroup implements CollectiveGroup {
     }
 
     @Override
-    public GatherBuffer gatherBuffer(String name, long numel, DType dtype) {
-        return replica.gatherBuffer(name, numel, dtype);
+    public GatherBuffer gatherBuffer(String name, long numel, DType dtype, DType shardDtype) {
+        return replica.gatherBuffer(name, numel, dtype, shardDtype);
     }
 
     @Override

@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 final class SharedGather implements GatherBuffer {
     private final MemorySegment segment;
     private final DType dtype;
+    private final DType shardDtype;
     private final ShmUses uses;
     private final UnitRowsCache rows;
     private final int rank;
@@ -22,9 +23,10 @@ final class SharedGather implements GatherBuffer {
         IDLE, BEGUN, PLACED, AWAITED
     }
 
-    SharedGather(MemorySegment segment, DType dtype, ShmUses uses, UnitRowsCache rows, int rank) {
+    SharedGather(MemorySegment segment, DType dtype, DType shardDtype, ShmUses uses, UnitRowsCache rows, int rank) {
         this.segment = segment;
         this.dtype = dtype;
+        this.shardDtype = shardDtype;
         this.uses = uses;
         this.rows = rows;
         this.rank = rank;
@@ -38,6 +40,11 @@ final class SharedGather implements GatherBuffer {
     @Override
     public DType dtype() {
         return dtype;
+    }
+
+    @Override
+    public DType shardDtype() {
+        return shardDtype;
     }
 
     Call call() {

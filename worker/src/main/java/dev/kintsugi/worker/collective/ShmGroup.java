@@ -98,7 +98,7 @@ final class ShmGroup implements PolledGroup {
     }
 
     @Override
-    public GatherBuffer gatherBuffer(String name, long numel, DType dtype) {
+    public GatherBuffer gatherBuffer(String name, long numel, DType dtype, DType shardDtype) {
         enter(Kind.ALLOCATE, name);
         long bytes = numel * dtype.bytes();
         String file = "gather-%d-%d".formatted(config.generation(), call.sequence());
@@ -109,7 +109,7 @@ final class ShmGroup implements PolledGroup {
         if (rank() == 0) { files.unlink(file); }
         allocatedBytes += bytes;
         calls.leave(call);
-        var buffer = new SharedGather(memory.asSlice(0, bytes), dtype, new ShmUses(control, peers, buffers++), rows, rank());
+        var buffer = new SharedGather(memory.asSlice(0, bytes), dtype, shardDtype, new ShmUses(control, peers, buffers++), rows, rank());
         gathers.add(buffer);
         return buffer;
     }
@@ -146,7 +146,7 @@ final class ShmGroup implements PolledGroup {
     @Override
     public void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
         var buffer = (SharedGather) into;
-        UnitRowsCache.check(unit, rows.of(unit), rank(), shard, into.segment(), into.dtype());
+        UnitRowsCache.check(unit, rows.of(unit), rank(), shard, into);
         buffer.checkIdle();
         control.enter(calls.enter(buffer.call(), Kind.ALL_GATHER, unit));
         buffer.begin(unit, shard);
@@ -176,7 +176,7 @@ final class ShmGroup implements PolledGroup {
     @Override
     public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator, boolean afresh) {
         var buffer = (SharedGradient) from;
-        UnitRowsCache.check(unit, rows.of(unit), rank(), accumulator, from.segment(), DType.F32);
+        UnitRowsCache.check(unit, rows.of(unit), rank(), accumulator, from.segment());
         buffer.checkIdle();
         control.enter(calls.enter(buffer.call(), Kind.REDUCE_SCATTER, unit));
         buffer.begin(unit, accumulator, afresh);
@@ -211,7 +211,7 @@ final class ShmGroup implements PolledGroup {
         UnitRows table = rows.of(unit);
         if (unit.shardWorldSize() == worldSize()) { return; }
         var buffer = (SharedGradient) staging;
-        UnitRowsCache.check(unit, table, rank(), accumulator, staging.segment(), DType.F32);
+        UnitRowsCache.check(unit, table, rank(), accumulator, staging.segment());
         buffer.claim();
         control.enter(calls.enter(call, Kind.SHARE_SUMS, unit));
         copySums(table, rank(), accumulator, staging.segment());

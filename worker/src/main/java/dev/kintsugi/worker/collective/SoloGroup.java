@@ -27,18 +27,18 @@ final class SoloGroup implements PolledGroup {
     }
 
     @Override
-    public GatherBuffer gatherBuffer(String name, long numel, DType dtype) {
-        return allocate(name, numel, dtype);
+    public GatherBuffer gatherBuffer(String name, long numel, DType dtype, DType shardDtype) {
+        return allocate(name, numel, dtype, shardDtype);
     }
 
     @Override
     public GradientBuffer gradientBuffer(String name, long numel) {
-        return allocate(name, numel, DType.F32);
+        return allocate(name, numel, DType.F32, DType.F32);
     }
 
-    private LocalBuffer allocate(String name, long numel, DType dtype) {
+    private LocalBuffer allocate(String name, long numel, DType dtype, DType shardDtype) {
         calls.enter(call, Kind.ALLOCATE, name);
-        var buffer = LocalBuffer.allocate(groupArena, numel, dtype);
+        var buffer = LocalBuffer.allocate(groupArena, numel, dtype, shardDtype);
         allocatedBytes += numel * dtype.bytes();
         calls.leave(call);
         return buffer;
@@ -51,7 +51,7 @@ final class SoloGroup implements PolledGroup {
 
     @Override
     public void beginAllGather(UnitPlan unit, MemorySegment shard, GatherBuffer into) {
-        UnitRowsCache.check(unit, rows.of(unit), 0, shard, into.segment(), into.dtype());
+        UnitRowsCache.check(unit, rows.of(unit), 0, shard, into);
         calls.enter(call, Kind.ALL_GATHER, unit);
         rows.place(unit, 0, shard, into);
         calls.leave(call);
@@ -60,7 +60,7 @@ final class SoloGroup implements PolledGroup {
     @Override
     public void beginReduceScatter(UnitPlan unit, GradientBuffer from, MemorySegment accumulator, boolean afresh) {
         UnitRows table = rows.of(unit);
-        UnitRowsCache.check(unit, table, 0, accumulator, from.segment(), DType.F32);
+        UnitRowsCache.check(unit, table, 0, accumulator, from.segment());
         calls.enter(call, Kind.REDUCE_SCATTER, unit);
         for (long at = 0; at < table.shardNumel(0); at += ChainSum.CHUNK_NUMEL) {
             table.forEach(0, at, Math.min(at + ChainSum.CHUNK_NUMEL, table.shardNumel(0)), (shardOffset, unshardedOffset,

@@ -1,6 +1,5 @@
 package dev.kintsugi.worker.collective;
 
-import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.schedule.UnitRows;
 import dev.kintsugi.worker.collective.CollectiveGroup.GatherBuffer;
@@ -30,22 +29,30 @@ final class UnitRowsCache {
     /// Elements `[from, to)` of the shard.
     void place(UnitPlan unit, int rank, MemorySegment shard, GatherBuffer into, long from, long to) {
         MemorySegment unsharded = into.segment();
-        if (into.dtype() == DType.BF16) {
+        if (into.dtype() == into.shardDtype()) {
+            int size = into.dtype().bytes();
+            of(unit).forEach(rank, from, to, (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(shard,
+                    size * shardOffset, unsharded, size * unshardedOffset, size * numel));
+        } else {
             of(unit).forEach(rank, from, to,
                     (shardOffset, unshardedOffset, numel) -> Bf16.narrow(shard, shardOffset, unsharded, unshardedOffset, numel));
-        } else {
-            of(unit).forEach(rank, from, to, (shardOffset, unshardedOffset, numel) -> MemorySegment.copy(shard,
-                    4 * shardOffset, unsharded, 4 * unshardedOffset, 4 * numel));
         }
     }
 
-    /// Refuses segments that are too small for the unit before anything is copied.
-    static void check(UnitPlan unit, UnitRows table, int rank, MemorySegment shard, MemorySegment unsharded, DType dtype) {
-        if (shard.byteSize() < 4 * table.shardNumel(rank) || unsharded.byteSize() < dtype.bytes() * unit.unshardedNumel()) {
-            throw new IllegalArgumentException(
-                    "unit %s on rank %d: shard=%d bytes (needs %d), unsharded=%d bytes (needs %d)".formatted(
-                            unit.name(), rank, shard.byteSize(), 4 * table.shardNumel(rank), unsharded.byteSize(),
-                            dtype.bytes() * unit.unshardedNumel()));
+    /// Refuses a shard or a gather buffer that is too small for the unit before anything is copied.
+    static void check(UnitPlan unit, UnitRows table, int rank, MemorySegment shard, GatherBuffer into) {
+        check(unit, rank, shard, into.shardDtype().bytes() * table.shardNumel(rank), into.segment(), into.dtype().bytes() * unit.unshardedNumel());
+    }
+
+    /// The same of an accumulator and a gradient, both f32.
+    static void check(UnitPlan unit, UnitRows table, int rank, MemorySegment accumulator, MemorySegment gradient) {
+        check(unit, rank, accumulator, Float.BYTES * table.shardNumel(rank), gradient, Float.BYTES * unit.unshardedNumel());
+    }
+
+    private static void check(UnitPlan unit, int rank, MemorySegment shard, long shardBytes, MemorySegment unsharded, long unshardedBytes) {
+        if (shard.byteSize() < shardBytes || unsharded.byteSize() < unshardedBytes) {
+            throw new IllegalArgumentException("unit %s on rank %d: shard=%d bytes (needs %d), unsharded=%d bytes (needs %d)".formatted(unit.name(), rank,
+                    shard.byteSize(), shardBytes, unsharded.byteSize(), unshardedBytes));
         }
     }
 }

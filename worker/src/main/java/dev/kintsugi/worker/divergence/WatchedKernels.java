@@ -2,6 +2,7 @@ package dev.kintsugi.worker.divergence;
 
 import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.worker.kernel.AttentionMask;
+import dev.kintsugi.worker.kernel.DropoutMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
 
@@ -36,6 +37,24 @@ public final class WatchedKernels implements Kernels {
     public void add(Tensor y, Tensor a, Tensor b) {
         device.add(y, a, b);
         watch.written("addition", null, y);
+    }
+
+    @Override
+    public void scale(Tensor x, double factor) {
+        device.scale(x, factor);
+        watch.written("scaling", null, x);
+    }
+
+    @Override
+    public void dropout(Tensor y, Tensor x, DropoutMask mask, long first, boolean accumulate) {
+        device.dropout(y, x, mask, first, accumulate);
+        watch.written("dropout", null, y);
+    }
+
+    @Override
+    public void linearAdd(Tensor y, Tensor x, Tensor w) {
+        device.linearAdd(y, x, w);
+        watch.written("product", w, y);
     }
 
     @Override

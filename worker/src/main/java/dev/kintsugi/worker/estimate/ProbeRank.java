@@ -4,6 +4,7 @@ import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.estimate.StepPhase;
 import dev.kintsugi.sharding.estimate.StepSeconds;
 import dev.kintsugi.sharding.optimizer.OptimizerSettings;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroups;
@@ -48,15 +49,16 @@ final class ProbeRank implements AutoCloseable {
     private long step;
 
     ProbeRank(Workload w, GroupConfig groupConfig, Kernels kernels) {
-        plan = w.plan();
+        ModelPlan model = w.plan();
+        plan = model.trainedPlan();
         group = CollectiveGroups.open(groupConfig);
         tensors = new RankTensors(plan, group.rank(), OPTIMIZER.state());
-        StepMemory memory = StepMemory.of(plan, group.rank(), w.batch(), w.length(), w.dtype(), w.checkpointing(), 1, 1);
+        StepMemory memory = StepMemory.of(model, group.rank(), w.batch(), w.length(), w.dtype(), w.checkpointing(), 1, 1);
         stepArena = StepArena.ofBytes(memory.bytes());
         gradients = new GradientShards(plan, group.rank(), stepArena, memory);
-        var units = new UnshardedUnits(plan, group, w.dtype(), tensors.state().parameters());
-        var model = new Decoder(w.config(), w.length(), w.dtype(), probeArena);
-        interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, stepArena, w.batch(),
+        var units = new UnshardedUnits(model, group, w.dtype(), List.of(tensors.state().weights()));
+        var decoder = new Decoder(w.config(), w.length(), w.dtype(), probeArena);
+        interpreter = new RoundInterpreter(model, group, units, gradients, decoder, kernels, stepArena, w.batch(),
                 w.length(), w.dtype(), w.checkpointing(), clock);
         optimizer = Optimizers.open(OPTIMIZER, kernels, plan, group.rank(), group::exchange);
         norm = new GradientNorm(kernels, plan, group.rank());

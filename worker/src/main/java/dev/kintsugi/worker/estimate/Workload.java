@@ -4,7 +4,7 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.estimate.StepWork;
-import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
@@ -17,13 +17,13 @@ import dev.kintsugi.sharding.program.StepProgram;
 /// @param length T, tokens of a sample
 /// @param dtype of values and gathered weights
 record Workload(ModelConfig config, Sharding sharding, int rounds, int batch, int length, DType dtype, ActivationCheckpointing checkpointing) {
-    ShardPlan plan() {
-        return ShardPlanner.plan(ModelSpec.of(config), sharding);
+    ModelPlan plan() {
+        return ModelPlan.of(ShardPlanner.plan(ModelSpec.of(config), sharding));
     }
 
     /// Of rank 0, which has as much as any.
     StepWork work() {
-        ShardPlan plan = plan();
+        ModelPlan plan = plan();
         return StepWork.of(plan, StepProgram.of(plan), 0, rounds, batch, length, dtype, checkpointing);
     }
 

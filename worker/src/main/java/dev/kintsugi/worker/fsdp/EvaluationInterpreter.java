@@ -1,8 +1,7 @@
 package dev.kintsugi.worker.fsdp;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.plan.ShardPlan;
-import dev.kintsugi.sharding.plan.UnitPlan;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.program.EvaluationProgram;
 import dev.kintsugi.sharding.program.Instruction;
 import dev.kintsugi.sharding.program.Instruction.AwaitReduceScatter;
@@ -17,23 +16,18 @@ import dev.kintsugi.sharding.program.Instruction.ShareSums;
 import dev.kintsugi.sharding.program.Instruction.Unshard;
 import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.Variable;
-import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
 import dev.kintsugi.worker.model.Pass;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// Runs the evaluation program for one micro-batch on one rank, between two steps: it takes the step's arena from where the step leaves it, above what
 /// [RoundInterpreter] has fixed, and reads weights only. All ranks run it as often.
 public final class EvaluationInterpreter {
-    private final ShardPlan plan;
     private final List<Instruction> program;
-    private final CollectiveGroup group;
     private final UnshardedUnits units;
-    private final List<MemorySegment> shards;
     private final GradientShards gradients;
     private final Decoder model;
     private final Kernels kernels;
@@ -57,18 +51,13 @@ public final class EvaluationInterpreter {
         long fill(Tensor ids, Tensor labels, Tensor positions);
     }
 
-    /// @param shards of the master weights, one a unit
     /// @param batch samples of a micro-batch, at most
     /// @param length tokens of a sample, at most
     /// @param positions (batch * length) I32, for sequences of several samples, none of which sees another; null where each is one
-    public EvaluationInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, List<MemorySegment> shards, GradientShards gradients,
-            Decoder model, Kernels kernels, StepArena arena, long batch, long length,
-            Tensor positions) {
-        this.plan = plan;
+    public EvaluationInterpreter(ModelPlan plan, UnshardedUnits units, GradientShards gradients, Decoder model, Kernels kernels, StepArena arena,
+            long batch, long length, Tensor positions) {
         this.program = EvaluationProgram.of(plan);
-        this.group = group;
         this.units = units;
-        this.shards = List.copyOf(shards);
         this.gradients = gradients;
         this.model = model;
         this.kernels = kernels;
@@ -89,33 +78,32 @@ public final class EvaluationInterpreter {
         sequences = samples;
         rows = samples == 0 ? 0 : samples * input.fill(ids, labels, positions == null ? null : positions.rows(0, samples * longest));
         loss = 0;
-        for (Instruction instruction : program) { execute(instruction, plan.units().get(instruction.unit())); }
+        for (Instruction instruction : program) { execute(instruction, instruction.unit()); }
         arena.release(mark);
         return loss;
     }
 
-    private void execute(Instruction instruction, UnitPlan unit) {
+    private void execute(Instruction instruction, int layer) {
         switch (instruction) {
-            case Unshard _, AwaitUnshard _, Reshard _ when units.isInPlace(unit) -> { }
-            case Unshard _ -> group.beginAllGather(unit, shards.get(unit.index()), units.gatherSlot(unit));
-            case AwaitUnshard _ -> group.awaitAllGather(units.gatherSlot(unit));
-            case Reshard _ -> group.release(units.gatherSlot(unit));
+            case Unshard _ -> units.unshard(layer);
+            case AwaitUnshard _ -> units.await(layer);
+            case Reshard _ -> units.reshard(layer);
             case Forward _, Loss _ when rows == 0 -> { }
-            case Forward _ -> forward(unit);
-            case Loss _ -> loss = model.loss(tape(), units.parameters(unit), stream, labels.rows(0, rows), 1, false);
+            case Forward _ -> forward(layer);
+            case Loss _ -> loss = model.loss(tape(), units.parameters(layer), stream, labels.rows(0, rows), 1, false);
             case ClaimGradient _, Backward _, ReduceScatter _, AwaitReduceScatter _, ShareSums _ ->
                 throw new AssertionError("an evaluation has no gradients: " + instruction);
         }
     }
 
     /// Each block's output is moved down to where its input was, so that depth costs no memory.
-    private void forward(UnitPlan unit) {
-        if (unit.index() == 0) {
-            stream = model.forwardEmbedding(tape(), units.parameters(unit), ids.rows(0, rows));
+    private void forward(int layer) {
+        if (layer == 0) {
+            stream = model.forwardEmbedding(tape(), units.parameters(layer), ids.rows(0, rows));
             return;
         }
         long mark = arena.mark();
-        Variable output = model.forwardBlock(tape(), units.parameters(unit), stream, sequences, rows / sequences, positionsInSamples(),
+        Variable output = model.forwardBlock(tape(), units.parameters(layer), stream, sequences, rows / sequences, positionsInSamples(),
                 Pass.KEEP_PRODUCTS);
         kernels.copy(stream.data(), output.data());
         arena.release(mark);

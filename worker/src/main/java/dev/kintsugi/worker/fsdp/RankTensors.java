@@ -8,15 +8,12 @@ import dev.kintsugi.worker.memory.AnonymousMemory;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToLongFunction;
 
 /// Owns what one rank keeps for the life of a job: its shards of the master weights, f32, and of the optimizer's slots. They start
 /// at zero.
 public final class RankTensors implements AutoCloseable {
-    private static final long ALIGNMENT = 64;
-
     private final Arena jobArena = Arena.ofShared();    // the checkpoint writer's thread reads it too
     private final ShardBuffers state;
     private long allocatedBytes;
@@ -26,21 +23,9 @@ public final class RankTensors implements AutoCloseable {
                 optimizer.slots().stream().map(s -> allocate(plan, u -> OptimizerState.bytes(s, u, rank))).toList());
     }
 
-    /// One allocation, cut into a segment a unit.
     private List<MemorySegment> allocate(ShardPlan plan, ToLongFunction<UnitPlan> bytes) {
-        MemorySegment all = AnonymousMemory.allocate(jobArena, plan.units().stream().mapToLong(u -> aligned(bytes.applyAsLong(u))).sum());
-        var segments = new ArrayList<MemorySegment>();
-        long at = 0;
-        for (UnitPlan u : plan.units()) {
-            segments.add(all.asSlice(at, bytes.applyAsLong(u)));
-            at += aligned(bytes.applyAsLong(u));
-            allocatedBytes += bytes.applyAsLong(u);
-        }
-        return segments;
-    }
-
-    private static long aligned(long bytes) {
-        return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
+        allocatedBytes += plan.units().stream().mapToLong(bytes).sum();
+        return AnonymousMemory.perUnit(jobArena, plan, bytes);
     }
 
     public ShardBuffers state() {

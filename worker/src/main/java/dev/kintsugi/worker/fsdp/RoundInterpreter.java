@@ -1,7 +1,7 @@
 package dev.kintsugi.worker.fsdp;
 
 import dev.kintsugi.sharding.architecture.DType;
-import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
 import dev.kintsugi.sharding.program.Instruction;
@@ -28,9 +28,9 @@ import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
 import dev.kintsugi.worker.model.Pass;
-import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /// Runs the step program for one micro-batch on one rank: the only place where collectives and computation meet.
@@ -41,11 +41,10 @@ import java.util.Set;
 public final class RoundInterpreter {
     private static final Set<Phase> COMPUTATION = EnumSet.of(Phase.FORWARD, Phase.LOSS, Phase.BACKWARD);
 
-    private final ShardPlan plan;
+    private final ModelPlan plan;
     private final StepProgram program;
     private final CollectiveGroup group;
     private final UnshardedUnits units;
-    private final List<MemorySegment> shards;
     private final GradientShards gradients;
     private final Decoder model;
     private final Kernels device;
@@ -65,24 +64,23 @@ public final class RoundInterpreter {
     private long length;
     private double scale;
     private boolean afresh;
+    private OptionalLong dropoutKey = OptionalLong.empty();
     private double loss;
 
     /// What forward keeps of one unit for its backward.
     private record Recording(long mark, Tape tape, Variable input, Variable output) {}
 
-    /// @param shards of the master weights, one a unit
     /// @param batch samples of a micro-batch (B)
     /// @param length tokens of a sample (T), at most
     /// @param dtype of values and of gathered weights
     /// @param checkpointing what blocks keep for backward; changes no bit
-    public RoundInterpreter(ShardPlan plan, CollectiveGroup group, UnshardedUnits units, List<MemorySegment> shards,
-            GradientShards gradients, Decoder model, Kernels kernels, StepArena arena, long batch, long length, DType dtype,
+    public RoundInterpreter(ModelPlan plan, CollectiveGroup group, UnshardedUnits units, GradientShards gradients,
+            Decoder model, Kernels kernels, StepArena arena, long batch, long length, DType dtype,
             ActivationCheckpointing checkpointing, PhaseClock clock) {
         this.plan = plan;
         this.program = StepProgram.of(plan);
         this.group = group;
         this.units = units;
-        this.shards = List.copyOf(shards);
         this.gradients = gradients;
         this.model = model;
         this.device = kernels;
@@ -93,10 +91,10 @@ public final class RoundInterpreter {
         this.checkpointing = checkpointing;
         this.batch = batch;
         this.longest = length;
-        this.streamGradient = arena.allocate(dtype, batch * length, plan.model().config().hiddenSize());
+        this.streamGradient = arena.allocate(dtype, batch * length, plan.config().hiddenSize());
         this.ids = arena.allocate(DType.I32, batch * length);
         this.labels = arena.allocate(DType.I32, batch * length);
-        this.recordings = new Recording[plan.units().size()];
+        this.recordings = new Recording[plan.layers()];
     }
 
     /// (B * the greatest T) I32, filled by the caller before [#run].
@@ -126,6 +124,13 @@ public final class RoundInterpreter {
         return run(longest, lossScale, first);
     }
 
+    /// From the next round on elements are dropped out where the model says so.
+    ///
+    /// @param key of this rank's next micro-batch, and of no other
+    public void dropOut(long key) {
+        dropoutKey = OptionalLong.of(key);
+    }
+
     /// Adds the micro-batches of all ranks to the gradient accumulators. Each rank's may have another length.
     ///
     /// @param T tokens of a sample of this micro-batch, which the first (B * T) ids and labels hold
@@ -139,7 +144,9 @@ public final class RoundInterpreter {
         afresh = first;
         loss = 0;
         if (first) { gradients.forget(); }
+        long mark = arena.mark();
         execute(program.round());
+        arena.release(mark);            // a frozen embedding has no backward pass to do it
         return loss;
     }
 
@@ -158,31 +165,36 @@ public final class RoundInterpreter {
 
     private void execute(List<Instruction> instructions) {
         for (Instruction instruction : instructions) {
-            UnitPlan unit = plan.units().get(instruction.unit());
+            int layer = instruction.unit();
             long waitedNs = group.waitedNs();
             Phase phase = phase(instruction);
             clock.enter(phase);
-            if (watch != null && COMPUTATION.contains(phase)) { watch.enter("%s of %s".formatted(phase.key(), unit.name()), units.parameters(unit)); }
-            execute(instruction, unit);
+            if (watch != null && COMPUTATION.contains(phase)) {
+                watch.enter("%s of %s".formatted(phase.key(), plan.layerName(layer)), units.parameters(layer));
+            }
+            execute(instruction, layer);
             long waitNs = group.waitedNs() - waitedNs;
             if (waitNs > 0) { clock.move(phase == Phase.GATHER ? Phase.GATHER_WAIT : Phase.SCATTER_WAIT, waitNs); }
         }
     }
 
-    private void execute(Instruction instruction, UnitPlan unit) {
+    private void execute(Instruction instruction, int layer) {
         switch (instruction) {
-            case Unshard _, AwaitUnshard _, Reshard _ when units.isInPlace(unit) -> { }
-            case Unshard _ -> group.beginAllGather(unit, shards.get(unit.index()), units.gatherSlot(unit));
-            case AwaitUnshard _ -> group.awaitAllGather(units.gatherSlot(unit));
-            case Forward _ -> forward(unit);
-            case Reshard _ -> group.release(units.gatherSlot(unit));
-            case ClaimGradient _ -> claimGradient(unit);
-            case Loss _ -> loss(unit);
-            case Backward _ -> backward(unit);
-            case ReduceScatter _ -> reduceScatter(unit);
-            case AwaitReduceScatter _ -> group.awaitReduceScatter(units.gradientSlot(unit));
-            case ShareSums _ -> group.shareSums(unit, units.gradientSlot(unit), gradients.of(unit));
+            case Unshard _ -> units.unshard(layer);
+            case AwaitUnshard _ -> units.await(layer);
+            case Forward _ -> forward(layer);
+            case Reshard _ -> units.reshard(layer);
+            case ClaimGradient _ -> claimGradient(trained(layer));
+            case Loss _ -> loss(layer);
+            case Backward _ -> backward(layer);
+            case ReduceScatter _ -> reduceScatter(trained(layer));
+            case AwaitReduceScatter _ -> group.awaitReduceScatter(units.gradientSlot(trained(layer)));
+            case ShareSums _ -> group.shareSums(trained(layer), units.gradientSlot(trained(layer)), gradients.of(trained(layer)));
         }
+    }
+
+    private UnitPlan trained(int layer) {
+        return plan.trained().unit(layer).orElseThrow();
     }
 
     private static Phase phase(Instruction instruction) {
@@ -195,47 +207,47 @@ public final class RoundInterpreter {
         };
     }
 
-    private void forward(UnitPlan unit) {
+    private void forward(int layer) {
         long mark = arena.mark();
-        UnitParameters parameters = units.parameters(unit);
-        if (unit.index() == 0) {
+        UnitParameters parameters = units.parameters(layer);
+        if (layer == 0) {
             var tape = new Tape(kernels, arena, true);
             recordings[0] = new Recording(mark, tape, null, model.forwardEmbedding(tape, parameters, mine(ids)));
             return;
         }
-        Variable input = Variable.of(recordings[unit.index() - 1].output().data());
+        Variable input = Variable.of(recordings[layer - 1].output().data());
         boolean full = checkpointing == ActivationCheckpointing.FULL;
-        var tape = new Tape(kernels, arena, !full);
+        var tape = new Tape(kernels, arena, !full, dropoutKey);
         Pass pass = checkpointing == ActivationCheckpointing.NONE ? Pass.KEEP_NORMS : Pass.KEEP_PRODUCTS;
         Variable output = model.forwardBlock(tape, parameters, input, batch, length, positionsInSamples(), pass);
-        recordings[unit.index()] = new Recording(mark, full ? null : tape, input, output);
+        recordings[layer] = new Recording(mark, full ? null : tape, input, output);
     }
 
-    private void loss(UnitPlan unit) {
+    private void loss(int layer) {
         long mark = arena.mark();
         Variable input = Variable.of(lastOutput().data());
         input.setGrad(mine(streamGradient));
-        loss = model.loss(new Tape(kernels, arena, true), units.parameters(unit), input, mine(labels), scale, true);
+        loss = model.loss(new Tape(kernels, arena, true), units.parameters(layer), input, mine(labels), scale, true);
         arena.release(mark);
     }
 
     private Variable lastOutput() {
-        return recordings[plan.model().config().numHiddenLayers()].output();
+        return recordings[plan.lastBlock()].output();
     }
 
-    private void backward(UnitPlan unit) {
-        Recording recording = recordings[unit.index()];
+    private void backward(int layer) {
+        Recording recording = recordings[layer];
         Tape tape = recording.tape();
         Variable output = recording.output();
         if (tape == null) {
-            tape = new Tape(kernels, arena, true);
-            output = model.forwardBlock(tape, units.parameters(unit), recording.input(), batch, length, positionsInSamples(), Pass.RECOMPUTE);
+            tape = new Tape(kernels, arena, true, dropoutKey);
+            output = model.forwardBlock(tape, units.parameters(layer), recording.input(), batch, length, positionsInSamples(), Pass.RECOMPUTE);
         }
         output.setGrad(mine(streamGradient));
         tape.backward(output);
         if (recording.input() != null) { keepStreamGradient(recording.input().grad()); }
         arena.release(recording.mark());
-        recordings[unit.index()] = null;
+        recordings[layer] = null;
     }
 
     private Tensor positionsInSamples() {

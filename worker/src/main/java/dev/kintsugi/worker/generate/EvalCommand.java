@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -41,6 +42,9 @@ public final class EvalCommand implements Callable<Integer> {
             description = ComputeDtype.DESCRIPTION)
     private ComputeDtype dtype;
 
+    @Mixin
+    private AdapterOptions adapters = new AdapterOptions();
+
     @Option(names = "--json", description = "Print one line: {\"loss\": ..., \"perplexity\": ..., \"tokens\": ...}.")
     private boolean json;
 
@@ -52,7 +56,7 @@ public final class EvalCommand implements Callable<Integer> {
         if (maxLength != null && maxLength < 2) {
             throw new ParameterException(spec.commandLine(), "--max_length=%d must be at least 2".formatted(maxLength));
         }
-        try (LoadedModel loaded = LoadedModel.open(model, dtype)) {
+        try (LoadedModel loaded = LoadedModel.open(model, dtype, adapters.directory())) {
             var progress = new Report(spec.commandLine().getErr());
             print(Evaluation.of(loaded, dataset, textField, blockLength(loaded), progress::show));
         }

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -17,7 +18,8 @@ import tools.jackson.databind.node.ObjectNode;
 @Command(name = "generate", mixinStandardHelpOptions = true, description = "Let a model continue a text.",
         footer = {"", "Takes the likeliest token each time, unless --do_sample is given. Stops at the model's end-of-text token.", "", "Examples:",
                 "  kintsugi generate --model out/export --prompt \"public static \" --max_new_tokens 64",
-                "  kintsugi generate --model out/export --prompt \"In the beginning\" --do_sample --temperature 0.7 --seed 1"})
+                "  kintsugi generate --model out/export --prompt \"In the beginning\" --do_sample --temperature 0.7 --seed 1",
+                "  kintsugi generate --model llama --adapter_name lora-out/export --prompt \"In the beginning\""})
 public final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--model", required = true, paramLabel = "DIR", description = "Model directory in the Hugging Face layout.")
     private Path model;
@@ -50,6 +52,9 @@ public final class GenerateCommand implements Callable<Integer> {
             description = ComputeDtype.DESCRIPTION)
     private ComputeDtype dtype;
 
+    @Mixin
+    private AdapterOptions adapters = new AdapterOptions();
+
     @Option(names = "--json", description = {"Print one line: {\"text\": ..., \"ids\": [...]}, prompt included, and how long it took: {\"prompt_tokens\": ...,",
             "\"prompt_seconds\": ..., \"new_tokens\": ..., \"decode_seconds\": ...}; the last is that of all new tokens but the first."})
     private boolean json;
@@ -61,7 +66,7 @@ public final class GenerateCommand implements Callable<Integer> {
     public Integer call() {
         var generation = new Generation(maxNewTokens, sampler());
         PrintWriter out = spec.commandLine().getOut();
-        try (LoadedModel loaded = LoadedModel.open(model, dtype)) {
+        try (LoadedModel loaded = LoadedModel.open(model, dtype, adapters.directory())) {
             int[] promptIds = Generation.promptIds(loaded, prompt);
             var speed = new Speed(promptIds.length);
             int[] ids = json ? generation.generate(loaded, promptIds, speed) : stream(loaded, generation, promptIds, out, speed);

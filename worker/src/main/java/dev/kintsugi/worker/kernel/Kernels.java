@@ -29,8 +29,17 @@ public interface Kernels {
     /// `y = a + b`; y may be a or b.
     void add(Tensor y, Tensor a, Tensor b);
 
+    /// `x *= factor`.
+    void scale(Tensor x, double factor);
+
+    /// `y = x * mask`, or `y +=` when `accumulate`; any shape; element i of the mask is that of index `first + i`.
+    void dropout(Tensor y, Tensor x, DropoutMask mask, long first, boolean accumulate);
+
     /// Linear forward: `y (N, O) = x (N, K) w (O, K)^T`, plus `bias (O)` on every row unless it is null.
     void linear(Tensor y, Tensor x, Tensor w, Tensor bias);
+
+    /// Adds `x (N, K) w (O, K)^T` to `y (N, O)`.
+    void linearAdd(Tensor y, Tensor x, Tensor w);
 
     /// `dx (N, K) = dy (N, O) w (O, K)`; adds to dx when `accumulate`.
     void linearBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate);

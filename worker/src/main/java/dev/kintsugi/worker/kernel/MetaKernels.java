@@ -28,6 +28,21 @@ public final class MetaKernels implements Kernels {
     }
 
     @Override
+    public void scale(Tensor x, double factor) {
+        Shapes.floats("x", x);
+    }
+
+    @Override
+    public void dropout(Tensor y, Tensor x, DropoutMask mask, long first, boolean accumulate) {
+        Shapes.sameNumel("x", x, "y", y);
+    }
+
+    @Override
+    public void linearAdd(Tensor y, Tensor x, Tensor w) {
+        Shapes.linear(y, x, w, null);
+    }
+
+    @Override
     public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
         Shapes.linear(y, x, w, bias);
     }

@@ -1,17 +1,23 @@
 package dev.kintsugi.worker.memory;
 
+import dev.kintsugi.sharding.plan.ShardPlan;
+import dev.kintsugi.sharding.plan.UnitPlan;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.ToLongFunction;
 
 /// Large pieces of zeroed memory, straight from the operating system and in huge pages where it has some: an allocation the usual way is written twice
 /// over, once by the system and once by the JVM, and costs a page fault for each 4 KiB, which together take seconds for a few GB.
 ///
 /// @see <a href="https://www.man7.org/linux/man-pages/man2/madvise.2.html">madvise(2)</a>
 public final class AnonymousMemory {
+    private static final long LINE = 64;
     private static final long PAGE = 4096;
     private static final long HUGE_PAGE = 2 << 20;
     private static final int READ_WRITE = 3;
@@ -43,6 +49,24 @@ public final class AnonymousMemory {
         } catch (Throwable e) {
             throw new AssertionError("these functions throw nothing", e);
         }
+    }
+
+    /// One allocation, cut into a segment a unit, each aligned to a cache line.
+    ///
+    /// @param bytes of a unit's segment
+    public static List<MemorySegment> perUnit(Arena arena, ShardPlan plan, ToLongFunction<UnitPlan> bytes) {
+        MemorySegment all = allocate(arena, plan.units().stream().mapToLong(u -> aligned(bytes.applyAsLong(u))).sum());
+        var segments = new ArrayList<MemorySegment>();
+        long at = 0;
+        for (UnitPlan u : plan.units()) {
+            segments.add(all.asSlice(at, bytes.applyAsLong(u)));
+            at += aligned(bytes.applyAsLong(u));
+        }
+        return segments;
+    }
+
+    private static long aligned(long bytes) {
+        return Math.ceilDiv(bytes, LINE) * LINE;
     }
 
     private static MethodHandle call(String name, FunctionDescriptor signature) {

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.memory;
 
+import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.optimizer.OptimizerState;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import java.lang.foreign.MemorySegment;
@@ -17,5 +18,10 @@ public record ShardBuffers(ShardPlan plan, int rank, OptimizerState optimizer, L
         if (slots.size() != optimizer.slots().size()) {
             throw new IllegalArgumentException("%d buffers for the %d slots of %s".formatted(slots.size(), optimizer.slots().size(), optimizer.optimizer()));
         }
+    }
+
+    /// The master weights alone.
+    public ShardWeights weights() {
+        return new ShardWeights(plan, rank, DType.F32, parameters);
     }
 }

@@ -5,6 +5,7 @@ import dev.kintsugi.sharding.architecture.GptNeoXConfig;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.estimate.LossChunks;
+import dev.kintsugi.worker.autograd.Linear;
 import dev.kintsugi.worker.autograd.Norm;
 import dev.kintsugi.worker.autograd.Parameter;
 import dev.kintsugi.worker.autograd.Tape;
@@ -116,7 +117,7 @@ public final class Decoder {
         kernels.linear(logits, h, w.data(), null);
         double loss = kernels.crossEntropy(logits, labels, scale, labelSmoothing, dx != null);
         if (dx != null) {
-            kernels.linearBackwardWeight(w.grad(), null, logits, h, !w.takeBegun());
+            if (w.grad() != null) { kernels.linearBackwardWeight(w.grad(), null, logits, h, !w.takeBegun()); }
             Tensor dh = h;              // which has been read for the last time
             kernels.linearBackwardInput(dh, logits, w.data(), false);
             kernels.fill(dx, 0);
@@ -130,7 +131,7 @@ public final class Decoder {
     public Tensor logits(Tape tape, UnitParameters head, Variable x) {
         Tensor logits = tape.arena().allocate(x.data().dtype(), x.data().dim(0), config.vocabSize());
         long mark = tape.arena().mark();
-        tape.normLinear(x, finalNorm(head), false, List.of(new Tape.Projection(logits, headMatrix(head), null)));
+        tape.normLinear(x, finalNorm(head), false, List.of(new Tape.Projection(logits, new Linear(headMatrix(head), null, null))));
         tape.arena().release(mark);
         return logits;
     }

@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.model;
 
+import dev.kintsugi.sharding.adapter.AdaptedModel;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
@@ -39,13 +40,18 @@ public final class DecoderInference implements AutoCloseable {
     /// @param positions the longest sequence that will come
     /// @throws IllegalArgumentException if a weight is missing or has another shape than the config gives it
     public DecoderInference(ModelConfig config, Kernels kernels, Map<String, Tensor> weights, long positions) {
+        this(config, null, kernels, weights, positions);
+    }
+
+    /// @param adapters whose weights are among the others; null for none
+    public DecoderInference(ModelConfig config, AdaptedModel adapters, Kernels kernels, Map<String, Tensor> weights, long positions) {
         this.config = config;
         this.kernels = kernels;
-        this.units = ModelSpec.of(config).units().stream().map(unit -> UnitParameters.of(unit, weights)).toList();
+        this.units = ModelSpec.of(config).units().stream().map(unit -> UnitParameters.of(unit, weights, adapters)).toList();
         this.dtype = weights.values().iterator().next().dtype();
         this.decoder = new Decoder(config, positions, dtype, arena);
         this.cache = new KvCache(config, positions, dtype, arena);
-        this.stepArena = StepArena.ofBytes(InferenceEstimate.arenaBytes(config, positions, dtype));
+        this.stepArena = StepArena.ofBytes(InferenceEstimate.arenaBytes(config, adapters, positions, dtype));
     }
 
     /// Adds `ids` to the sequence and returns the logits (1, V) of its next token, valid until the next call of any method.

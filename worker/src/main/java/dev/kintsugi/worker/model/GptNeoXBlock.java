@@ -40,15 +40,14 @@ final class GptNeoXBlock implements Block {
         long mark = arena.mark();
 
         Variable attended = attention(tape, block, x, at, pass);
-        Variable branch = tape.linear(attended, OUTPUT.weight(block), OUTPUT.bias(block));
+        Variable branch = tape.linear(attended, OUTPUT.linear(block));
         Variable middle = tape.addResidual(x, branch);
 
         Tensor hidden = arena.allocate(dtype, at.rows(), config.intermediateSize());
         Variable read = config.parallelResidual() ? x : middle;
         Variable h = tape.normLinear(read, norm(config, block, MLP_NORM), pass.keepsNorms(),
                 List.of(UP.projection(block, hidden))).getFirst();
-        Variable down = tape.geluLinear(output, h, config.activation(), DOWN.weight(block), DOWN.bias(block),
-                pass.computesOutput());
+        Variable down = tape.geluLinear(output, h, config.activation(), DOWN.linear(block), pass.computesOutput());
         Variable y = tape.addResidual(middle, down, pass.computesOutput());
 
         if (!tape.isRecording()) { arena.release(mark); }
@@ -63,8 +62,7 @@ final class GptNeoXBlock implements Block {
         Tensor keys = at.newKeys(arena, dtype, config.keyValueDim());
         Tensor values = at.newValues(arena, dtype, config.keyValueDim());
         List<Variable> heads = tape.normHeads(x, norm(config, block, INPUT_NORM), pass.keepsNorms(),
-                HEADS.weight(block), HEADS.bias(block), config.headDim(),
-                List.of(queries, keys, values));
+                HEADS.linear(block), config.headDim(), List.of(queries, keys, values));
         return selfAttention.attend(tape, heads.get(0), heads.get(1), heads.get(2), at);
     }
 

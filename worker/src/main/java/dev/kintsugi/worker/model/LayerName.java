@@ -1,14 +1,16 @@
 package dev.kintsugi.worker.model;
 
+import dev.kintsugi.sharding.adapter.AdaptedModel;
+import dev.kintsugi.worker.autograd.Linear;
 import dev.kintsugi.worker.autograd.Parameter;
 import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.UnitParameters;
 import dev.kintsugi.worker.memory.Tensor;
 
-/// The names of a layer's weight and bias within its unit, put together once instead of in every step.
-record LayerName(String weightName, String biasName) {
+/// The names of what a layer may have within its unit, put together once instead of in every step.
+record LayerName(String weightName, String biasName, String aName, String bName) {
     static LayerName of(String layer) {
-        return new LayerName(layer + ".weight", layer + ".bias");
+        return new LayerName(layer + ".weight", layer + ".bias", layer + AdaptedModel.A, layer + AdaptedModel.B);
     }
 
     Parameter weight(UnitParameters unit) {
@@ -20,7 +22,12 @@ record LayerName(String weightName, String biasName) {
         return unit.contains(biasName) ? unit.get(biasName) : null;
     }
 
+    /// With its adapter, if the unit has one for it, and uses it.
+    Linear linear(UnitParameters unit) {
+        return new Linear(weight(unit), bias(unit), unit.adapter(aName, bName));
+    }
+
     Tape.Projection projection(UnitParameters unit, Tensor y) {
-        return new Tape.Projection(y, weight(unit), bias(unit));
+        return new Tape.Projection(y, linear(unit));
     }
 }

@@ -44,15 +44,14 @@ final class LlamaBlock implements Block {
         long mark = arena.mark();
 
         Variable attended = attention(tape, block, x, at, pass);
-        Variable branch = tape.linear(attended, OUTPUT.weight(block), OUTPUT.bias(block));
+        Variable branch = tape.linear(attended, OUTPUT.linear(block));
         Variable middle = tape.addResidual(x, branch);
 
         Tensor gates = arena.allocate(dtype, at.rows(), config.intermediateSize());
         Tensor ups = arena.allocate(dtype, at.rows(), config.intermediateSize());
         List<Variable> gated = tape.normLinear(middle, norm(block, MIDDLE_NORM), pass.keepsNorms(), List.of(
                 GATE.projection(block, gates), UP.projection(block, ups)));
-        Variable down = tape.swigluLinear(output, gated.getFirst(), gated.getLast(), DOWN.weight(block), DOWN.bias(block),
-                pass.computesOutput());
+        Variable down = tape.swigluLinear(output, gated.getFirst(), gated.getLast(), DOWN.linear(block), pass.computesOutput());
         Variable y = tape.addResidual(middle, down, pass.computesOutput());
 
         if (!tape.isRecording()) { arena.release(mark); }

@@ -86,7 +86,7 @@ final class Divergence {
             updated += buffer.getDouble();
             weights += buffer.getDouble();
         }
-        if (parameter.isEmpty() || updates == 0 || Double.isNaN(updated)) { return ""; }
+        if (parameter.isEmpty() || updates == 0 || weights == 0 || Double.isNaN(updated)) { return ""; }       // a frozen one is nobody's
         if (!Double.isFinite(weights)) { return "; that weight is not finite itself"; }
         return "; the last update was %.2g times as large as that weight".formatted(Math.sqrt(updated / weights));
     }

@@ -16,17 +16,17 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.estimate.DataMemory;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
+import dev.kintsugi.sharding.estimate.ModelFlops;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.manifest.BestEvaluation;
 import dev.kintsugi.sharding.manifest.TrainingPosition;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanCodec;
 import dev.kintsugi.sharding.plan.Sharding;
 import dev.kintsugi.storage.StoragePath;
 import dev.kintsugi.worker.checkpoint.CheckpointReader;
 import dev.kintsugi.worker.checkpoint.CheckpointWriter;
-import dev.kintsugi.worker.checkpoint.weights.FreshWeights;
-import dev.kintsugi.worker.checkpoint.weights.HuggingFaceWeights;
 import dev.kintsugi.worker.checkpoint.weights.WeightSource;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroups;
@@ -36,6 +36,7 @@ import dev.kintsugi.worker.data.DatasetIndex;
 import dev.kintsugi.worker.data.TokenBlocks;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.fsdp.EvaluationInterpreter;
+import dev.kintsugi.worker.fsdp.FrozenShards;
 import dev.kintsugi.worker.fsdp.GradientShards;
 import dev.kintsugi.worker.fsdp.PhaseClock;
 import dev.kintsugi.worker.fsdp.RankTensors;
@@ -43,6 +44,7 @@ import dev.kintsugi.worker.fsdp.RoundInterpreter;
 import dev.kintsugi.worker.fsdp.UnshardedUnits;
 import dev.kintsugi.worker.kernel.KernelFactory;
 import dev.kintsugi.worker.kernel.Kernels;
+import dev.kintsugi.worker.memory.ShardWeights;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
 import dev.kintsugi.worker.model.Decoder;
@@ -50,11 +52,11 @@ import dev.kintsugi.worker.optim.GradientNorm;
 import dev.kintsugi.worker.optim.Optimizers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -80,12 +82,12 @@ final class Rank implements CoordinatorLink.Pulse {
         JoinResponse assignment = link.join(arguments.address() + ":" + DataPort.free(arguments.address()));
         loading = LoadingMemory.begin();
         link.attend(this::obey, RankMain::leave, this);
-        ShardPlan plan = ShardPlanCodec.fromProto(assignment.getPlan());
+        ModelPlan plan = ShardPlanCodec.fromProto(assignment.getPlan());
         JobSettings settings = JobSettings.of(assignment.getSpec(), arguments.worldSize());
         Kernels kernels = KernelFactory.open("cpu", settings.spec().getThreads());
         LOG.info("rank {} of {}, generation {}: {}", arguments.rank(), arguments.worldSize(), arguments.generation(), kernels.description());
-        try (WeightSource source = firstWeights(assignment, settings, plan)) {
-            DataFiles files = arguments.rank() == 0 ? prepareData(settings, plan) : null;
+        try (FirstWeights source = FirstWeights.open(settings.spec(), plan, arguments.rank(), assignment.hasResume(), this::note)) {
+            DataFiles files = arguments.rank() == 0 ? prepareData(settings, plan.config()) : null;
             try (CollectiveGroup opened = openGroup(assignment, plan.sharding())) {
                 group = opened;
                 doing = "waiting for the dataset";
@@ -95,23 +97,13 @@ final class Rank implements CoordinatorLink.Pulse {
         }
     }
 
-    /// Null on ranks that read none, which are all when the job resumes. Headers are checked before anything else is done.
-    private WeightSource firstWeights(JoinResponse assignment, JobSettings settings, ShardPlan plan) {
-        if (assignment.hasResume() || !StartingWeights.reads(arguments.rank(), loadMode(settings))) { return null; }
-        if (settings.spec().getModelName().isEmpty()) { return new FreshWeights(plan.model(), settings.spec().getSeed()); }
-        HuggingFaceWeights weights = HuggingFaceWeights.open(Path.of(settings.spec().getModelName()), plan.model());
-        if (arguments.rank() == 0) { weights.notes().forEach(link::note); }
-        return weights;
+    private void note(String sentence) {
+        if (arguments.rank() == 0) { link.note(sentence); }
     }
 
-    /// Fresh weights are made by whoever holds them.
-    private static LoadMode loadMode(JobSettings settings) {
-        return settings.spec().getModelName().isEmpty() ? LoadMode.DIRECT : settings.spec().getLoad();
-    }
-
-    private DataFiles prepareData(JobSettings settings, ShardPlan plan) {
+    private DataFiles prepareData(JobSettings settings, ModelConfig config) {
         doing = "tokenizing the dataset";
-        return DataFiles.prepare(settings, plan.model().config().vocabSize(), new DatasetIndex.Listener() {
+        return DataFiles.prepare(settings, config.vocabSize(), new DatasetIndex.Listener() {
             @Override
             public void progress(long read, long total, long tokens) {
                 doing = "tokenizing the dataset, %d of %d bytes".formatted(read, total);
@@ -140,80 +132,100 @@ final class Rank implements CoordinatorLink.Pulse {
         return hosts == 1 && assignment.getSpec().getTransport() == Transport.TRANSPORT_UNSPECIFIED;
     }
 
-    private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, WeightSource source, DataFiles files)
+    private void train(JoinResponse assignment, JobSettings settings, ModelPlan plan, Kernels kernels, FirstWeights source, DataFiles files)
             throws IOException, InterruptedException {
         MemoryEstimator.Estimate estimate = MemoryEstimator.estimate(plan, arguments.rank(), settings.state(), settings.batch(), settings.length(),
                 settings.dtype(), settings.checkpointing(), settings.saves(), settings.spec().getThreads(), settings.rounds());
-        estimate = DataMemory.added(estimate, settings.spec(), plan.model().config());
+        estimate = DataMemory.added(estimate, settings.spec(), plan);
         try (TokenBlocks data = DatasetIndex.open(files.training());
                 TokenBlocks evaluationData = files.evaluation().map(DatasetIndex::open).orElse(null);
-                RankTensors tensors = new RankTensors(plan, arguments.rank(), settings.state())) {
+                RankTensors tensors = new RankTensors(plan.trainedPlan(), arguments.rank(), settings.state());
+                FrozenShards frozen = new FrozenShards(plan, arguments.rank(), settings.dtype())) {
             doing = "loading weights";
             CheckpointReader saved = assignment.hasResume() ? CheckpointReader.open(StoragePath.of(assignment.getResume().getDirectory())) : null;
             Progress from = saved == null ? Progress.NONE : goOn(saved, settings, data);
             Optional<TrainingPosition> position = saved == null ? Optional.empty() : Optional.of(TrainingPosition.of(saved.training()));
-            String digest = startWeights(settings, plan, tensors, source, saved);
+            String baseDigest = frozen.weights().map(base -> base.dtype() + ":" + load(source.mode(), source.frozen(), base)).orElse("");
+            if (saved != null) { requireSameBase(saved.training().getBaseDigest(), baseDigest, settings.spec().getModelName()); }
+            String digest = startWeights(tensors, source, saved);
             loaded = loading.end();
             LOG.info(LoadingMemory.describe(loaded, LoadMemory.getDefaultInstance()));
             var prepared = Prepared.newBuilder().setParametersDigest(digest).setMaxSteps(settings.maxSteps(data.size(), from)).setSamples(data.size());
             if (prepared.getMaxSteps() > 0) {
-                train(assignment, settings, plan, kernels, data, evaluationData, tensors, estimate, prepared, from, position);
+                var ready = new Ready(data, evaluationData, tensors, frozen, baseDigest, from, position);
+                train(assignment, settings, plan, kernels, ready, estimate, prepared);
             } else {        // that was all the job wanted
                 link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
                 link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(digest)
-                        .setMemory(memory(estimate, tensors.allocatedBytes()))));
+                        .setMemory(memory(estimate, tensors.allocatedBytes() + frozen.allocatedBytes()))));
             }
         }
     }
 
+    /// What a run begins with.
+    ///
+    /// @param evaluation null where nothing is evaluated
+    /// @param baseDigest of what is frozen, or empty
+    private record Ready(TokenBlocks data, TokenBlocks evaluation, RankTensors tensors, FrozenShards frozen, String baseDigest, Progress from,
+            Optional<TrainingPosition> position) {
+        /// In the order of the model's parts.
+        List<ShardWeights> shards() {
+            return Stream.concat(Stream.of(tensors.state().weights()), frozen.weights().stream()).toList();
+        }
+
+        long allocatedBytes() {
+            return tensors.allocatedBytes() + frozen.allocatedBytes();
+        }
+    }
+
     /// What steps need beside the shards is allocated once these are loaded.
-    private void train(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, TokenBlocks data,
-            TokenBlocks evaluationData, RankTensors tensors, MemoryEstimator.Estimate estimate, Prepared.Builder prepared, Progress from,
-            Optional<TrainingPosition> position) throws IOException, InterruptedException {
-        ModelConfig config = plan.model().config();
+    private void train(JoinResponse assignment, JobSettings settings, ModelPlan model, Kernels kernels, Ready ready, MemoryEstimator.Estimate estimate,
+            Prepared.Builder prepared) throws IOException, InterruptedException {
+        ModelConfig config = model.config();
+        ShardPlan plan = model.trainedPlan();
         DType dtype = settings.dtype();
-        StepMemory memory = StepMemory.of(plan, arguments.rank(), settings.batch(), settings.length(), dtype, settings.checkpointing(),
+        StepMemory memory = StepMemory.of(model, arguments.rank(), settings.batch(), settings.length(), dtype, settings.checkpointing(),
                 settings.spec().getThreads(), settings.rounds());
         var clock = new PhaseClock();
         try (Arena tables = Arena.ofShared();
-                StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), DataMemory.evaluationBytes(settings.spec(), config)));
-                MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), from.steps()) : null;
-                StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, plan, kernels, clock) : null;
+                StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), DataMemory.evaluationBytes(settings.spec(), model)));
+                MetricsFile metrics = arguments.rank() == 0 ? new MetricsFile(settings.outputDir().resolve("metrics.jsonl"), ready.from.steps()) : null;
+                StepAccounting accounting = arguments.rank() == 0 ? accounting(assignment, settings, model, kernels, clock) : null;
                 CheckpointWriter writer = new CheckpointWriter(settings.checkpointDir(), plan, arguments.rank(), settings.state(),
                         !settings.spec().getIgnoreDiskCheck());
                 Checkpoints saves = new Checkpoints(writer, link::send)) {
             checkpoints = saves;
-            var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
-            var model = new Decoder(config, settings.length(), dtype, settings.spec().getLabelSmoothingFactor(), tables);
+            var units = new UnshardedUnits(model, group, dtype, ready.shards());
+            var decoder = new Decoder(config, settings.length(), dtype, settings.spec().getLabelSmoothingFactor(), tables);
             var gradients = new GradientShards(plan, arguments.rank(), arena, memory);
-            var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
+            var interpreter = new RoundInterpreter(model, group, units, gradients, decoder, kernels, arena,
                     settings.batch(), settings.length(), dtype, settings.checkpointing(), clock);
             long positionBytes = DType.I32.bytes() * DataMemory.positions(settings.spec());
-            Tensor positions = !data.isJoined() ? null : new Tensor(tables.allocate(positionBytes), DType.I32, positionBytes / DType.I32.bytes());
+            Tensor positions = !ready.data.isJoined() ? null : new Tensor(tables.allocate(positionBytes), DType.I32, positionBytes / DType.I32.bytes());
             if (positions != null) { interpreter.separateSamples(positions.rows(0, (long) settings.batch() * settings.length())); }
-            Supplier<Evaluated> evaluation = evaluationData == null ? null
-                    : new Evaluation(evaluationData, group, new EvaluationInterpreter(plan, group, units, tensors.state().parameters(), gradients, model,
-                            kernels, arena, settings.evaluationBatch(), settings.length(), positions), settings.evaluationBatch())::run;
-            var rollback = new Rollback(settings, group, tensors.state(), saves, assignment.hasResume()
+            Supplier<Evaluated> evaluation = ready.evaluation == null ? null
+                    : new Evaluation(ready.evaluation, group, new EvaluationInterpreter(model, units, gradients, decoder, kernels, arena,
+                            settings.evaluationBatch(), settings.length(), positions), settings.evaluationBatch())::run;
+            var rollback = new Rollback(settings, group, ready.tensors.state(), saves, assignment.hasResume()
                     ? StoragePath.of(assignment.getResume().getDirectory()) : null);
-            var spikes = new LossSpikes(settings.spec().getLossSpikeThreshold(), position.map(TrainingPosition::recentLosses).orElse(List.of()));
-            Optional<BestEvaluation> best = position.flatMap(TrainingPosition::best);
-            loop = new TrainingLoop(settings, plan, group, tensors.state(), gradients, interpreter,
+            var spikes = new LossSpikes(settings.spec().getLossSpikeThreshold(), ready.position.map(TrainingPosition::recentLosses).orElse(List.of()));
+            Optional<BestEvaluation> best = ready.position.flatMap(TrainingPosition::best);
+            loop = new TrainingLoop(settings, plan, group, ready.tensors.state(), gradients, interpreter,
                     Optimizers.open(settings.optimizer(), kernels, plan, arguments.rank(), group::exchange),
-                    new GradientNorm(kernels, plan, arguments.rank()), data, new Evaluations(settings.spec(), data.size(), evaluation, best), saves, link,
-                    metrics, accounting, clock, from, rollback, spikes);
-            long fixedBytes = tensors.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim()
-                    + positionBytes;
+                    new GradientNorm(kernels, plan, arguments.rank()), ready.data, ready.baseDigest,
+                    new Evaluations(settings.spec(), ready.data.size(), evaluation, best), saves, link, metrics, accounting, clock, ready.from,
+                    rollback, spikes);
+            long fixedBytes = ready.allocatedBytes() + group.allocatedBytes() + 4L * settings.length() * config.rotaryDim() + positionBytes;
             link.send(RankEvent.newBuilder().setPrepared(prepared.setMemory(memory(estimate, 0))));
             doing = "training";
             loop.run();
-            link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, tensors)).setLastStep(loop.step())
+            link.send(RankEvent.newBuilder().setFinished(RankFinished.newBuilder().setWeightsDigest(finalDigest(plan, ready.tensors)).setLastStep(loop.step())
                     .setMemory(memory(estimate, fixedBytes + writer.allocatedBytes() + arena.usedBytes()))));
         }
     }
 
-    private StepAccounting accounting(JoinResponse assignment, JobSettings settings, ShardPlan plan, Kernels kernels, PhaseClock clock) {
-        return new StepAccounting(settings, plan.model().numel(), clock, peak(assignment, settings, kernels));
+    private StepAccounting accounting(JoinResponse assignment, JobSettings settings, ModelPlan model, Kernels kernels, PhaseClock clock) {
+        return new StepAccounting(settings, ModelFlops.countedParameters(model), clock, peak(assignment, settings, kernels));
     }
 
     private PeakFlops peak(JoinResponse assignment, JobSettings settings, Kernels kernels) {
@@ -238,22 +250,32 @@ final class Rank implements CoordinatorLink.Pulse {
     }
 
     /// @param saved null unless the job goes on from it
-    /// @return digest of all parameters
-    private String startWeights(JobSettings settings, ShardPlan plan, RankTensors tensors, WeightSource source, CheckpointReader saved) {
-        var starting = new StartingWeights(plan, group);
-        if (saved != null) {
-            saved.restore(tensors.state());
-            return starting.digest(tensors.state());
-        }
+    /// @return digest of all that is trained
+    private String startWeights(RankTensors tensors, FirstWeights source, CheckpointReader saved) {
+        if (saved == null) { return load(source.mode(), source.trained(), tensors.state().weights()); }
+        saved.restore(tensors.state());
+        return new StartingWeights(tensors.state().plan(), group).digest(tensors.state().weights());
+    }
+
+    /// @param source null on ranks that do not read
+    private String load(LoadMode mode, WeightSource source, ShardWeights into) {
+        var starting = new StartingWeights(into.plan(), group);
         group.barrier("shards allocated");      // so that the rate is storage's and not the slowest rank's allocation
         long startNs = System.nanoTime();
-        String digest = starting.load(loadMode(settings), source, tensors.state());
+        String digest = starting.load(mode, source, into);
         double seconds = (System.nanoTime() - startNs) / 1e9;
         if (arguments.rank() == 0) {
-            double gigabytes = StartingWeights.bytes(plan, source) / 1e9;
+            double gigabytes = StartingWeights.bytes(into.plan(), source) / 1e9;
             LOG.info("weights: %.3f GB in %.2f s, %.2f GB/s".formatted(gigabytes, seconds, gigabytes / seconds));
         }
         return digest;
+    }
+
+    /// Adapters mean nothing on other weights. In another dtype the same weights have another digest.
+    private static void requireSameBase(String saved, String now, String modelName) {
+        if (saved.equals(now) || !now.isEmpty() && !saved.startsWith(now.substring(0, now.indexOf(':') + 1))) { return; }
+        throw new CallerException(("the checkpoint's adapters were trained on other weights than --model_name=%s has now (digests %.16s and %.16s); "
+                + "give the model that they were trained on").formatted(modelName, saved, now));
     }
 
     private static void requireSameData(String digest, TokenBlocks data) {
@@ -265,7 +287,7 @@ final class Rank implements CoordinatorLink.Pulse {
 
     private String finalDigest(ShardPlan plan, RankTensors tensors) {
         doing = "digesting the final weights";
-        return new StartingWeights(plan, group).digest(tensors.state());
+        return new StartingWeights(plan, group).digest(tensors.state().weights());
     }
 
     private RankMemory memory(MemoryEstimator.Estimate estimate, long peakBytes) {

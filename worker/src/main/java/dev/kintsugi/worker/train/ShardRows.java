@@ -4,7 +4,7 @@ import dev.kintsugi.sharding.architecture.ParameterSpec;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
-import dev.kintsugi.worker.checkpoint.safetensors.F32Converter;
+import dev.kintsugi.worker.checkpoint.safetensors.ShardConverter;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -16,10 +16,10 @@ final class ShardRows {
     private final UnitPlan unit;
     private final List<RowShard> places;
     private final MemorySegment shard;
-    private final F32Converter converter;
+    private final ShardConverter converter;
     private final WeightsDigest held;
 
-    ShardRows(UnitPlan unit, int rank, MemorySegment shard, F32Converter converter, WeightsDigest held) {
+    ShardRows(UnitPlan unit, int rank, MemorySegment shard, ShardConverter converter, WeightsDigest held) {
         this.unit = unit;
         this.places = unit.rowShards(rank);
         this.shard = shard;
@@ -38,7 +38,7 @@ final class ShardRows {
     MemorySegment place(int parameter, long firstRow, long rows) {
         RowShard place = places.get(parameter);
         long element = place.shardOffset() + (firstRow - place.firstRow()) * place.rowNumel();
-        return shard.asSlice(Float.BYTES * element, Float.BYTES * rows * place.rowNumel());
+        return shard.asSlice(converter.bytes() * element, converter.bytes() * rows * place.rowNumel());
     }
 
     /// Puts rows into their place.

@@ -8,7 +8,7 @@ import dev.kintsugi.worker.checkpoint.weights.WeightSource;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.failure.CallerException;
 import dev.kintsugi.worker.failure.WorldException;
-import dev.kintsugi.worker.memory.ShardBuffers;
+import dev.kintsugi.worker.memory.ShardWeights;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -46,7 +46,7 @@ final class StartingWeights {
     /// @param source null on ranks that do not read
     /// @return digest of all parameters
     /// @throws WorldException if the ranks hold anything else than was read
-    String load(LoadMode mode, WeightSource source, ShardBuffers into) {
+    String load(LoadMode mode, WeightSource source, ShardWeights into) {
         var held = new WeightsDigest();
         var arrived = new WeightsDigest();
         WeightsDigest expected = null;
@@ -73,9 +73,9 @@ final class StartingWeights {
     /// Hex digest of one copy of the parameters: the same on every rank, for every world size and every strategy.
     ///
     /// @throws WorldException if two ranks that hold the same shard do not hold the same bits
-    String digest(ShardBuffers state) {
+    String digest(ShardWeights weights) {
         var mine = new WeightsDigest();
-        for (UnitPlan unit : plan.units()) { mine.addShard(unit, group.rank(), state.parameters().get(unit.index())); }
+        for (UnitPlan unit : plan.units()) { mine.addShard(unit, group.rank(), weights.segments().get(unit.index())); }
         return agree(mine, new WeightsDigest(), null);
     }
 

@@ -18,6 +18,7 @@ import dev.kintsugi.worker.fsdp.GradientShards;
 import dev.kintsugi.worker.fsdp.PhaseClock;
 import dev.kintsugi.worker.fsdp.PhaseClock.Phase;
 import dev.kintsugi.worker.fsdp.RoundInterpreter;
+import dev.kintsugi.worker.kernel.DropoutMask;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.optim.GradientNorm;
 import dev.kintsugi.worker.optim.LearningRateSchedule;
@@ -39,6 +40,7 @@ final class TrainingLoop {
     private final Optimizer optimizer;
     private final GradientNorm gradientNorm;
     private final TokenBlocks data;
+    private final String baseDigest;
     private final SampleOrder order;
     private final LearningRateSchedule schedule;
     private final Checkpoints checkpoints;
@@ -59,7 +61,7 @@ final class TrainingLoop {
     private record Totals(double lossSum, double gradNorm) {}
 
     TrainingLoop(JobSettings settings, ShardPlan plan, CollectiveGroup group, ShardBuffers state, GradientShards gradients, RoundInterpreter interpreter,
-            Optimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, Evaluations evaluations, Checkpoints checkpoints,
+            Optimizer optimizer, GradientNorm gradientNorm, TokenBlocks data, String baseDigest, Evaluations evaluations, Checkpoints checkpoints,
             CoordinatorLink link, MetricsFile metrics, StepAccounting accounting, PhaseClock clock, Progress from, Rollback rollback,
             LossSpikes spikes) {
         this.settings = settings;
@@ -71,6 +73,7 @@ final class TrainingLoop {
         this.optimizer = optimizer;
         this.gradientNorm = gradientNorm;
         this.data = data;
+        this.baseDigest = baseDigest;
         this.order = new SampleOrder(settings.sampling(), settings.spec().getSeed(), data.size());
         this.maxSteps = settings.maxSteps(data.size(), from);
         this.schedule = settings.schedule(maxSteps);
@@ -172,9 +175,10 @@ final class TrainingLoop {
 
     private double runRound(long samplesDone, int round, double scale) {
         long microbatch = (long) round * group.worldSize() + group.rank();
+        long first = samplesDone + microbatch * settings.batch();
+        interpreter.dropOut(DropoutMask.key(settings.spec().getSeed(), first));
         clock.enter(Phase.DATA);
-        int T = Batches.fill(data, order, samplesDone + microbatch * settings.batch(), settings.batch(), interpreter.ids(), interpreter.labels(),
-                interpreter.positions());
+        int T = Batches.fill(data, order, first, settings.batch(), interpreter.ids(), interpreter.labels(), interpreter.positions());
         return interpreter.run(T, scale, round == 0);
     }
 
@@ -245,7 +249,7 @@ final class TrainingLoop {
     private TrainingState trainingState() {
         var training = TrainingState.newBuilder().setStep(done.steps()).setSkippedSteps(done.skipped()).setSamplesSeen(done.samples())
                 .setTokensSeen(done.tokens()).setMicrobatchesPerStep(settings.microbatches())
-                .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest());
+                .setSeed(settings.spec().getSeed()).setDatasetDigest(data.digest()).setBaseDigest(baseDigest);
         if (done.rateFactor() != 1) { training.setRateFactor(done.rateFactor()); }
         training.addAllRecentLosses(spikes.recent());
         evaluations.best().ifPresent(b -> training.setBest(b.toProto()));

@@ -5,12 +5,12 @@ import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.sharding.schedule.LoadPiece;
 import dev.kintsugi.worker.checkpoint.safetensors.ElementType;
-import dev.kintsugi.worker.checkpoint.safetensors.F32Converter;
+import dev.kintsugi.worker.checkpoint.safetensors.ShardConverter;
 import dev.kintsugi.worker.checkpoint.weights.WeightSource;
 import dev.kintsugi.worker.collective.CollectiveGroup;
 import dev.kintsugi.worker.collective.CollectiveGroup.Parts;
 import dev.kintsugi.worker.collective.CollectiveGroup.ScatterBuffer;
-import dev.kintsugi.worker.memory.ShardBuffers;
+import dev.kintsugi.worker.memory.ShardWeights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -28,7 +28,7 @@ final class WeightsScatter {
     private final long pieceBytes;
     private final boolean broadcast;
     private final Map<String, ElementType> types = new HashMap<>();
-    private final F32Converter converter = new F32Converter();
+    private ShardConverter converter;
 
     /// @param broadcast every rank gets everything, instead of what it keeps
     WeightsScatter(ShardPlan plan, CollectiveGroup group, WeightSource source, long pieceBytes, boolean broadcast) {
@@ -42,7 +42,8 @@ final class WeightsScatter {
     /// @param held gets the rows that this rank has now
     /// @param arrived gets the same rows as they came
     /// @return of all rows as they were read; null but on rank 0
-    WeightsDigest load(ShardBuffers into, WeightsDigest held, WeightsDigest arrived) {
+    WeightsDigest load(ShardWeights into, WeightsDigest held, WeightsDigest arrived) {
+        converter = new ShardConverter(into.dtype());
         agreeOnTypes();
         List<LoadPiece> pieces = plan.units().stream().flatMap(u -> LoadPiece.cut(u, pieceBytes,
                 p -> types.get(p.spec().name()).bytes()).stream()).toList();
@@ -71,7 +72,7 @@ final class WeightsScatter {
         for (int i = 0; i < all.length; i++) { types.put(parameters.get(i).name(), ElementType.values()[all[i]]); }
     }
 
-    private WeightsDigest readAndScatter(List<LoadPiece> pieces, List<ScatterBuffer> buffers, ShardBuffers into, WeightsDigest held, WeightsDigest arrived) {
+    private WeightsDigest readAndScatter(List<LoadPiece> pieces, List<ScatterBuffer> buffers, ShardWeights into, WeightsDigest held, WeightsDigest arrived) {
         var expected = new WeightsDigest();
         try (var reader = new PieceReader(source, pieces, buffers.stream().map(ScatterBuffer::segment).toList(), expected)) {
             for (int i = 0; i < pieces.size(); i++) {
@@ -82,13 +83,13 @@ final class WeightsScatter {
         return expected;
     }
 
-    private WeightsDigest receive(List<LoadPiece> pieces, List<ScatterBuffer> buffers, ShardBuffers into, WeightsDigest held, WeightsDigest arrived) {
+    private WeightsDigest receive(List<LoadPiece> pieces, List<ScatterBuffer> buffers, ShardWeights into, WeightsDigest held, WeightsDigest arrived) {
         for (int i = 0; i < pieces.size(); i++) { take(pieces.get(i), buffers.get(i % BUFFERS), into, held, arrived, () -> {}); }
         return null;
     }
 
     /// @param scattered run once no rank needs the buffer before this one any more
-    private void take(LoadPiece piece, ScatterBuffer buffer, ShardBuffers into, WeightsDigest held, WeightsDigest arrived,
+    private void take(LoadPiece piece, ScatterBuffer buffer, ShardWeights into, WeightsDigest held, WeightsDigest arrived,
             Runnable scattered) {
         UnitPlan unit = piece.unit();
         long[] offsets = piece.partOffsets();
@@ -96,7 +97,7 @@ final class WeightsScatter {
         scattered.run();
         int shard = plan.sharding().shard(group.rank());
         MemorySegment part = broadcast ? got.asSlice(offsets[shard], offsets[shard + 1] - offsets[shard]) : got;
-        var rows = new ShardRows(unit, group.rank(), into.parameters().get(unit.index()), converter, held);
+        var rows = new ShardRows(unit, group.rank(), into.segments().get(unit.index()), converter, held);
         piece.forEach(shard, (parameter, firstRow, count, offset) -> {
             ParameterSpec p = unit.parameters().get(parameter).spec();
             ElementType type = types.get(p.name());

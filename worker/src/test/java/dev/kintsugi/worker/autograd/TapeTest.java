@@ -40,7 +40,7 @@ class TapeTest {
     @Test
     void shouldAddBothPathsOfAResidual() {
         Variable x = Variable.of(matrix(1, 2, 3, 4));
-        Variable y = tape.addResidual(x, tape.linear(x, parameter(matrix(2, 0, 0, 2)), null));
+        Variable y = tape.addResidual(x, tape.linear(x, layer(matrix(2, 0, 0, 2))));
         assertThat(values(y.data())).containsExactly(3, 6, 9, 12);
         y.setGrad(matrix(1, 10, 100, 1000));
         tape.backward(y);
@@ -50,9 +50,9 @@ class TapeTest {
     @Test
     void shouldAddGradientsOfAValueUsedByTwoLinears() {
         Variable x = Variable.of(matrix(1, 2, 3, 4));
-        Variable gate = tape.linear(x, parameter(matrix(1, 0, 0, 1)), null);
-        Variable up = tape.linear(x, parameter(matrix(1, 0, 0, 1)), null);
-        Variable y = tape.swigluLinear(matrix(0, 0, 0, 0), gate, up, parameter(matrix(1, 0, 0, 1)), null, true);
+        Variable gate = tape.linear(x, layer(matrix(1, 0, 0, 1)));
+        Variable up = tape.linear(x, layer(matrix(1, 0, 0, 1)));
+        Variable y = tape.swigluLinear(matrix(0, 0, 0, 0), gate, up, layer(matrix(1, 0, 0, 1)), true);
         y.setGrad(matrix(1, 1, 1, 1));
         tape.backward(y);
         double s = 1 / (1 + Math.exp(-1));
@@ -63,8 +63,8 @@ class TapeTest {
     @Test
     void shouldFreeGradientsOfIntermediatesAsItGoes() {
         Variable x = Variable.of(matrix(1, 2, 3, 4));
-        Variable y = tape.linear(tape.linear(tape.linear(x, parameter(matrix(1, 0, 0, 1)), null), parameter(matrix(1, 0, 0, 1)), null),
-                parameter(matrix(1, 0, 0, 1)), null);
+        Variable y = tape.linear(tape.linear(tape.linear(x, layer(matrix(1, 0, 0, 1))), layer(matrix(1, 0, 0, 1))),
+                layer(matrix(1, 0, 0, 1)));
         y.setGrad(matrix(1, 1, 1, 1));
         x.setGrad(matrix(0, 0, 0, 0));
         long mark = arena.mark();
@@ -88,8 +88,8 @@ class TapeTest {
     @Test
     void shouldRefuseMisuse() {
         Variable x = Variable.of(matrix(1, 2, 3, 4));
-        Variable branch = tape.linear(x, parameter(matrix(1, 0, 0, 1)), null);
-        Variable other = tape.linear(x, parameter(matrix(1, 0, 0, 1)), null);
+        Variable branch = tape.linear(x, layer(matrix(1, 0, 0, 1)));
+        Variable other = tape.linear(x, layer(matrix(1, 0, 0, 1)));
         assertThatThrownBy(() -> tape.addResidual(x, branch)).hasMessageContaining("not the output of the operation just before");
         assertThatThrownBy(() -> tape.backward(other)).hasMessageContaining("no gradient");
         assertThatThrownBy(() -> x.setGrad(vector(1, 1))).hasMessageContaining("gradient F64[2] of a variable F64[2, 2]");
@@ -97,7 +97,7 @@ class TapeTest {
     }
 
     private Variable normLinear(Variable x, Parameter gain, Parameter w) {
-        return tape.normLinear(x, new Norm.Rms(gain, 0), false, List.of(new Tape.Projection(matrix(0, 0, 0, 0), w, null))).getFirst();
+        return tape.normLinear(x, new Norm.Rms(gain, 0), false, List.of(new Tape.Projection(matrix(0, 0, 0, 0), new Linear(w, null, null)))).getFirst();
     }
 
     private Tensor matrix(double... values) {
@@ -108,6 +108,10 @@ class TapeTest {
         Tensor t = arena.allocate(DType.F64, values.length);
         for (int i = 0; i < values.length; i++) { t.data().setAtIndex(ValueLayout.JAVA_DOUBLE, i, values[i]); }
         return t;
+    }
+
+    private Linear layer(Tensor w) {
+        return new Linear(parameter(w), null, null);
     }
 
     private Parameter parameter(Tensor data) {

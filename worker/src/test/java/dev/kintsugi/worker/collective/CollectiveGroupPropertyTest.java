@@ -8,6 +8,7 @@ import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.UnitPlan;
 import dev.kintsugi.worker.collective.GroupConfig.Transport;
+import dev.kintsugi.worker.memory.Bf16;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -56,6 +57,29 @@ class CollectiveGroupPropertyTest {
                         ModelValues.assertUnsharded(unit, salt, into);
                         group.barrier("checked");
                     }
+                }
+            }
+            return null;
+        });
+    }
+
+    /// Shards that are bf16 already, such as those of a frozen base, come as they are.
+    @ParameterizedTest(name = "{0} worldSize={1} -Dtest.seed={2}")
+    @MethodSource("cases")
+    void shouldGatherBf16ShardsAsTheyAre(Transport transport, int worldSize, long seed) throws Exception {
+        ShardPlan plan = ShardPlanner.plan(RandomModel.of(new Random(seed)), worldSize);
+        Ranks.run(worldSize, rank -> {
+            try (var group = groups.open(transport, rank, worldSize); var arena = Arena.ofShared()) {
+                var into = group.gatherBuffer("full", numel(plan), DType.BF16, DType.BF16);
+                for (UnitPlan unit : plan.units()) {
+                    long numel = unit.shardNumel(rank);
+                    MemorySegment f32 = arena.allocate(4 * Math.max(1, numel), 64);
+                    MemorySegment bf16 = arena.allocate(2 * Math.max(1, numel), 64);
+                    ModelValues.fillShard(unit, rank, seed + unit.index(), f32);
+                    Bf16.narrow(f32, 0, bf16, 0, numel);
+                    group.allGather(unit, bf16, into);
+                    ModelValues.assertUnsharded(unit, seed + unit.index(), into);
+                    group.barrier("checked");
                 }
             }
             return null;

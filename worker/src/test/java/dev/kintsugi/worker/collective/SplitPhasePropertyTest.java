@@ -5,6 +5,7 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -104,7 +105,7 @@ class SplitPhasePropertyTest {
             this.group = group;
             this.seed = seed;
             this.random = new Random(seed + group.rank());
-            buffers = BufferPlan.of(plan, DType.BF16);
+            buffers = BufferPlan.of(ModelPlan.of(plan), ModelPlan.of(plan).trained(), DType.BF16);
             for (long numel : buffers.gatherSlotNumel()) { gathered.add(group.gatherBuffer("full", numel, gathered.isEmpty() ? DType.F32 : DType.BF16)); }
             for (long numel : buffers.gradientSlotNumel()) { gradients.add(group.gradientBuffer("gradient", numel)); }
             shards = allocate(arena);
@@ -123,9 +124,9 @@ class SplitPhasePropertyTest {
                 for (UnitPlan u : plan.units()) { ModelValues.fillShard(u, group.rank(), salt + u.index(), shards.get(u.index())); }
                 for (int m = group.rank(); m < MICROBATCHES; m += group.worldSize()) {
                     microbatch = step * MICROBATCHES + m;
-                    for (Instruction i : StepProgram.of(plan).round()) { execute(i, plan.units().get(i.unit())); }
+                    for (Instruction i : StepProgram.of(ModelPlan.of(plan)).round()) { execute(i, plan.units().get(i.unit())); }
                 }
-                for (Instruction i : StepProgram.of(plan).ending()) { execute(i, plan.units().get(i.unit())); }
+                for (Instruction i : StepProgram.of(ModelPlan.of(plan)).ending()) { execute(i, plan.units().get(i.unit())); }
             }
             return accumulators.stream().map(a -> a.toArray(ValueLayout.JAVA_FLOAT)).toArray(float[][]::new);
         }

@@ -25,7 +25,7 @@ class WatchedKernelsTest {
         Tensor x = tensor(3e38f, 1);
         Tensor y = tensor(0, 0);
         watch.begin(7);
-        watch.enter("forward of model.layers.3", UnitParameters.of(new UnitSpec("none", UnitSpec.Kind.BLOCK, List.of()), Map.of()));
+        watch.enter("forward of model.layers.3", UnitParameters.of(new UnitSpec("none", UnitSpec.Kind.BLOCK, List.of()), Map.of(), null));
         kernels.copy(y, x);
         assertThat(watch.found()).isNull();
         kernels.add(y, x, x);

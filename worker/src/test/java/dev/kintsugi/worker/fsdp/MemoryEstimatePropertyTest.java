@@ -12,6 +12,7 @@ import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.MemoryEstimator;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.optimizer.OptimizerState;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.plan.Sharding;
@@ -82,7 +83,7 @@ class MemoryEstimatePropertyTest {
         try (var group = CollectiveGroups.open(config, plan.sharding(), GroupConfig.Transport.SHM);
                 var tensors = new RankTensors(plan, rank, OptimizerState.ADAMW);
                 var writer = new CheckpointWriter(StoragePath.of(directory.resolve("out")), plan, rank, OptimizerState.ADAMW, true)) {
-            var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
+            var units = new UnshardedUnits(ModelPlan.of(plan), group, dtype, List.of(tensors.state().weights()));
             assertThat(units.gradientSlot(plan.units().getFirst()).segment().byteSize()).isPositive();
             if (saves) {
                 writer.save(tensors.state(), TrainingState.newBuilder().setStep(1).build(), vote -> assertThat(vote.getFailure()).isEmpty());
@@ -96,7 +97,7 @@ class MemoryEstimatePropertyTest {
 
     private static long estimatedBytes(ShardPlan plan, int rank, DType dtype, boolean saves) {
         ModelConfig config = plan.model().config();
-        StepMemory step = StepMemory.of(plan, rank, 2, 9, dtype, ActivationCheckpointing.NONE, 1, 1);
+        StepMemory step = StepMemory.of(ModelPlan.of(plan), rank, 2, 9, dtype, ActivationCheckpointing.NONE, 1, 1);
         return estimate(plan, rank, dtype, saves).totalBytes() - step.bytes() - 4L * 9 * config.headDim();
     }
 
@@ -105,6 +106,6 @@ class MemoryEstimatePropertyTest {
     }
 
     private static MemoryEstimator.Estimate estimate(ShardPlan plan, int rank, DType dtype, boolean saves) {
-        return MemoryEstimator.estimate(plan, rank, OptimizerState.ADAMW, 2, 9, dtype, ActivationCheckpointing.NONE, saves, 1, 1);
+        return MemoryEstimator.estimate(ModelPlan.of(plan), rank, OptimizerState.ADAMW, 2, 9, dtype, ActivationCheckpointing.NONE, saves, 1, 1);
     }
 }

@@ -3,6 +3,8 @@ package dev.kintsugi.worker.fsdp;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kintsugi.proto.v1.ShardingStrategy;
+import dev.kintsugi.sharding.adapter.LoraConfig;
+import dev.kintsugi.sharding.adapter.TargetModules;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.ModelConfig;
@@ -13,6 +15,7 @@ import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.StepMemory;
 import dev.kintsugi.sharding.exact.ExactSum;
 import dev.kintsugi.sharding.optimizer.OptimizerSettings;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.RowShard;
 import dev.kintsugi.sharding.plan.ShardPlan;
@@ -25,6 +28,7 @@ import dev.kintsugi.worker.collective.CollectiveGroups;
 import dev.kintsugi.worker.collective.GroupConfig;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.reference.ReferenceKernels;
+import dev.kintsugi.worker.memory.Bf16;
 import dev.kintsugi.worker.memory.ShardBuffers;
 import dev.kintsugi.worker.memory.StepArena;
 import dev.kintsugi.worker.memory.Tensor;
@@ -46,6 +50,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -144,8 +149,32 @@ class WorldSizeEqualityTest {
     }
 
     private Outcome train(Sharding sharding, ModelConfig config, ActivationCheckpointing checkpointing, DType dtype, int microbatches) throws Exception {
-        int worldSize = sharding.worldSize();
-        ShardPlan plan = ShardPlanner.plan(ModelSpec.of(config), sharding);
+        return train(ModelPlan.of(ShardPlanner.plan(ModelSpec.of(config), sharding)), checkpointing, dtype, microbatches);
+    }
+
+    /// On a frozen base, gathered in its own slots.
+    @ParameterizedTest
+    @CsvSource({"mha, FULL_SHARD, 3, NONE, F32, q_proj", "gqa, FULL_SHARD, 2, FULL, BF16, all-linear",
+            "qwen3, SHARD_GRAD_OP, 4, SELECTIVE, BF16, '.*(down|o)_proj'",
+            "tied, HYBRID_SHARD, 4, NONE, F32, '.*[02].*up_proj'", "gpt-neox, FULL_SHARD, 3, FULL, F32, all-linear",
+            "gpt-neox-sequential, NO_SHARD, 2, NONE, BF16, query_key_value"})
+    void shouldGiveTheBitsOfOneRankWithAdapters(String fixture, ShardingStrategy strategy, int worldSize, ActivationCheckpointing checkpointing, DType dtype,
+            String targets) throws Exception {
+        ModelSpec model = ModelSpec.of(ModelConfigParser.parse(Files.readString(Path.of("src/test/resources/fixtures", fixture, "config.json")), fixture));
+        for (double dropout : new double[] {0, 0.3}) {
+            String embedding = fixture.startsWith("gpt") ? "embed_in" : "embed_tokens";
+            var lora = new LoraConfig(3, 8, dropout, TargetModules.of(targets), false, dropout > 0 ? List.of(embedding) : List.of());
+            Outcome one = train(ModelPlan.of(model, lora, Sharding.fullShard(1)), ActivationCheckpointing.NONE, dtype, MICROBATCHES);
+            assertThat(train(ModelPlan.of(model, lora, Sharding.of(strategy, worldSize, 2)), checkpointing, dtype, MICROBATCHES)).isEqualTo(one);
+            assertThat(train(ModelPlan.of(model, lora, Sharding.fullShard(worldSize)), checkpointing, dtype, worldSize)).as("one round").isEqualTo(
+                    train(ModelPlan.of(model, lora, Sharding.fullShard(1)), ActivationCheckpointing.NONE, dtype, worldSize));
+            List<Long> bits = one.lossAndNormBits;
+            assertThat(Double.longBitsToDouble(bits.get(2 * (STEPS - 1)))).isNotEqualTo(Double.longBitsToDouble(bits.getFirst()));
+        }
+    }
+
+    private Outcome train(ModelPlan plan, ActivationCheckpointing checkpointing, DType dtype, int microbatches) throws Exception {
+        int worldSize = plan.sharding().worldSize();
         Path shm = directory.resolve("world-%d-%s".formatted(worldSize, checkpointing));
         Files.createDirectories(shm);
         try (var pool = Executors.newFixedThreadPool(worldSize)) {
@@ -161,30 +190,33 @@ class WorldSizeEqualityTest {
         }
     }
 
-    private Outcome rank(ShardPlan plan, int rank, ActivationCheckpointing checkpointing, DType dtype, int microbatches, Path shm) {
-        ModelConfig config = plan.model().config();
+    private Outcome rank(ModelPlan model, int rank, ActivationCheckpointing checkpointing, DType dtype, int microbatches, Path shm) {
+        ShardPlan plan = model.trainedPlan();
+        ModelConfig config = model.config();
         Kernels kernels = new ReferenceKernels();
         var group = CollectiveGroups.open(new GroupConfig("test", 1, rank, plan.worldSize(), GroupConfig.Transport.SHM, shm, shm, List.of(),
                 Duration.ofSeconds(30)), plan.sharding(), GroupConfig.Transport.SHM);
-        StepMemory memory = StepMemory.ofScratch(plan, rank, BATCH, LENGTH, dtype, checkpointing, 0, microbatches / plan.worldSize());
-        long evaluationBytes = StepMemory.evaluationBytes(config, EVALUATED_BATCH, BATCH, LENGTH, dtype, 0);
-        try (group; var tensors = new RankTensors(plan, rank, OPTIMIZER.state()); Arena tables = Arena.ofShared();
+        StepMemory memory = StepMemory.ofScratch(model, rank, BATCH, LENGTH, dtype, checkpointing, 0, microbatches / plan.worldSize());
+        long evaluationBytes = StepMemory.evaluationBytes(model, EVALUATED_BATCH, BATCH, LENGTH, dtype, 0);
+        try (group; var tensors = new RankTensors(plan, rank, OPTIMIZER.state()); var frozen = new FrozenShards(model, rank, dtype);
+                Arena tables = Arena.ofShared();
                 StepArena arena = StepArena.ofBytes(Math.max(memory.bytes(), evaluates ? evaluationBytes : 0))) {
-            var units = new UnshardedUnits(plan, group, dtype, tensors.state().parameters());
+            var units = new UnshardedUnits(model, group, dtype,
+                    Stream.concat(Stream.of(tensors.state().weights()), frozen.weights().stream()).toList());
             var gradients = new GradientShards(plan, rank, arena, memory);
-            var model = new Decoder(config, LENGTH, dtype, tables);
-            var interpreter = new RoundInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
-                    BATCH, LENGTH, dtype, checkpointing, new PhaseClock());
+            var decoder = new Decoder(config, LENGTH, dtype, tables);
+            var interpreter = new RoundInterpreter(model, group, units, gradients, decoder, kernels, arena, BATCH, LENGTH, dtype, checkpointing,
+                    new PhaseClock());
             if (separates) { interpreter.separateSamples(new Tensor(tables.allocate(4L * BATCH * LENGTH), DType.I32, BATCH * LENGTH)); }
-            for (UnitPlan unit : plan.units()) { initialise(unit, rank, tensors.state().parameters().get(unit.index())); }
+            for (UnitPlan unit : plan.units()) { initialise(unit, rank, tensors.state().parameters().get(unit.index()), DType.F32); }
+            frozen.weights().ifPresent(base -> base.plan().units().forEach(unit -> initialise(unit, rank, base.segments().get(unit.index()), dtype)));
             Optimizer optimizer = Optimizers.open(OPTIMIZER, kernels, plan, rank, group::exchange);
             var norm = new GradientNorm(kernels, plan, rank);
             var bits = new ArrayList<Long>();
             for (int step = 0; step < STEPS; step++) {
                 bits.addAll(step(plan, rank, group, tensors.state(), gradients, interpreter, optimizer, norm, step, microbatches));
                 if (evaluates) {
-                    evaluate(rank, group, new EvaluationInterpreter(plan, group, units, tensors.state().parameters(), gradients, model, kernels, arena,
-                            EVALUATED_BATCH, LENGTH, null));
+                    evaluate(rank, group, new EvaluationInterpreter(model, units, gradients, decoder, kernels, arena, EVALUATED_BATCH, LENGTH, null));
                 }
             }
             if (rank == 0 || !evaluates) {          // which has a whole micro-batch to evaluate
@@ -227,6 +259,7 @@ class WorldSizeEqualityTest {
         for (int m = rank; m < microbatches; m += plan.worldSize()) {
             int length = step == 0 ? LENGTH : LENGTH / 2 + m % 2;      // a micro-batch may be shorter than others
             fill(interpreter, new Random(1000L * step + m), plan.model().config().vocabSize(), length);
+            interpreter.dropOut(1000L * step + m);
             loss.add(interpreter.run(length, 1.0 / (microbatches * BATCH * (LENGTH - 1)), m == rank));
         }
         interpreter.end();
@@ -258,7 +291,7 @@ class WorldSizeEqualityTest {
     }
 
     /// This rank's rows of what every world size begins with.
-    private static void initialise(UnitPlan unit, int rank, MemorySegment shard) {
+    private static void initialise(UnitPlan unit, int rank, MemorySegment shard, DType dtype) {
         for (int i = 0; i < unit.parameters().size(); i++) {
             ParameterSpec p = unit.parameters().get(i).spec();
             RowShard rows = unit.rowShards(rank).get(i);
@@ -266,7 +299,12 @@ class WorldSizeEqualityTest {
             for (long e = 0; e < (rows.firstRow() + rows.rows()) * rows.rowNumel(); e++) {
                 float value = (float) (random.nextGaussian() * 0.2 + (p.decay() ? 0 : 1));
                 long at = e - rows.firstRow() * rows.rowNumel();
-                if (at >= 0) { shard.setAtIndex(ValueLayout.JAVA_FLOAT, rows.shardOffset() + at, value); }
+                if (at < 0) { continue; }
+                if (dtype == DType.BF16) {
+                    Bf16.set(shard, rows.shardOffset() + at, value);
+                } else {
+                    shard.setAtIndex(ValueLayout.JAVA_FLOAT, rows.shardOffset() + at, value);
+                }
             }
         }
     }

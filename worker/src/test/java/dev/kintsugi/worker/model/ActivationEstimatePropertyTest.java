@@ -8,6 +8,7 @@ import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.StepMemory;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
 import dev.kintsugi.sharding.program.ActivationCheckpointing;
@@ -61,7 +62,7 @@ class ActivationEstimatePropertyTest {
             try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.meta()) {
                 var model = new MicroBatch(config, new MetaKernels(), DType.BF16, 2048, jobArena);
                 model.run(stepArena, null, 2, 2048, 1, checkpointing);
-                assertThat(stepArena.highWaterBytes()).isEqualTo(StepMemory.of(plan(config), 0, 2, 2048, DType.BF16, checkpointing, 1, 1)
+                assertThat(stepArena.highWaterBytes()).isEqualTo(StepMemory.of(ModelPlan.of(plan(config)), 0, 2, 2048, DType.BF16, checkpointing, 1, 1)
                         .activationBytes());
             }
         }
@@ -75,7 +76,7 @@ class ActivationEstimatePropertyTest {
     private static byte[] run(ModelConfig config, Kernels kernels, long seed, int[] ids, int B, int T, DType dtype,
             ActivationCheckpointing checkpointing) {
         long scratch = kernels.attentionScratchNumel(B, T, T, config.numAttentionHeads(), config.numKeyValueHeads(), config.headDim());
-        long bytes = StepMemory.ofScratch(plan(config), 0, B, T, dtype, checkpointing, scratch, 1).activationBytes();
+        long bytes = StepMemory.ofScratch(ModelPlan.of(plan(config)), 0, B, T, dtype, checkpointing, scratch, 1).activationBytes();
         try (Arena jobArena = Arena.ofConfined(); StepArena stepArena = StepArena.ofBytes(bytes)) {
             var model = new MicroBatch(config, kernels, dtype, T, jobArena);
             model.initialise(seed);

@@ -7,6 +7,7 @@ import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.LlamaConfig;
 import dev.kintsugi.sharding.architecture.RopeScaling;
 import dev.kintsugi.sharding.estimate.LossChunks;
+import dev.kintsugi.worker.autograd.Linear;
 import dev.kintsugi.worker.autograd.Norm;
 import dev.kintsugi.worker.autograd.Tape;
 import dev.kintsugi.worker.autograd.UnitParameters;
@@ -45,7 +46,8 @@ class DecoderLossTest {
             Tensor chunkedGain = copy(arena, head.get("model.norm.weight").grad());
             model.zeroGradients();
             Variable logits = tape.normLinear(whole, new Norm.Rms(head.get("model.norm.weight"), CONFIG.rmsNormEps()), false,
-                    List.of(new Tape.Projection(arena.allocate(DType.F64, N, CONFIG.vocabSize()), head.get("lm_head.weight"), null))).getFirst();
+                    List.of(new Tape.Projection(arena.allocate(DType.F64, N, CONFIG.vocabSize()), new Linear(head.get("lm_head.weight"), null, null))))
+                    .getFirst();
             Tensor dLogits = copy(arena, logits.data());
             double expected = kernels.crossEntropy(dLogits, MicroBatch.ints(arena, labels), SCALE, true);
             logits.setGrad(dLogits);

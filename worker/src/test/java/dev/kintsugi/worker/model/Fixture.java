@@ -37,17 +37,21 @@ final class Fixture implements AutoCloseable {
 
     /// Rows of `input_ids` or `training_ids`, all in one.
     int[] ids(String name) {
-        return data(name).toArray(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN));
+        return data(reference, name).toArray(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN));
     }
 
     float[] values(String name) {
-        return data(name).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN));
+        return values(reference, name);
     }
 
-    private MemorySegment data(String name) {
-        TensorEntry t = reference.tensor(name);
+    static float[] values(SafetensorsFile file, String name) {
+        return data(file, name).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN));
+    }
+
+    private static MemorySegment data(SafetensorsFile file, String name) {
+        TensorEntry t = file.tensor(name);
         MemorySegment data = Arena.ofAuto().allocate(Math.max(1, t.bytes()), Long.BYTES).asSlice(0, t.bytes());
-        reference.read(t, 0, t.rows(), data, 0);
+        file.read(t, 0, t.rows(), data, 0);
         return data;
     }
 

@@ -3,6 +3,7 @@ package dev.kintsugi.worker.model;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.architecture.ModelConfig;
 import dev.kintsugi.sharding.architecture.ModelSpec;
+import dev.kintsugi.sharding.plan.ModelPlan;
 import dev.kintsugi.sharding.plan.ParameterPlan;
 import dev.kintsugi.sharding.plan.ShardPlan;
 import dev.kintsugi.sharding.plan.ShardPlanner;
@@ -29,7 +30,8 @@ import java.util.function.Consumer;
 /// A whole model on one rank with all units gathered at once: runs micro-batches in the order that the step program has.
 final class MicroBatch {
     final ModelConfig config;
-    final ShardPlan plan;
+    final ModelPlan model;
+    final ShardPlan plan;                                        // of what is trained
     final Kernels kernels;
     final DType dtype;
     final Decoder decoder;
@@ -39,16 +41,25 @@ final class MicroBatch {
     Tensor positions;               // (B, T) of tokens in their samples; null where each row is one
 
     MicroBatch(ModelConfig config, Kernels kernels, DType dtype, long positions, Arena arena) {
-        this.config = config;
-        this.plan = ShardPlanner.plan(ModelSpec.of(config), 1);
+        this(ModelPlan.of(ShardPlanner.plan(ModelSpec.of(config), 1)), kernels, dtype, positions, arena);
+    }
+
+    /// @param model on one rank
+    MicroBatch(ModelPlan model, Kernels kernels, DType dtype, long positions, Arena arena) {
+        this.config = model.config();
+        this.plan = model.trainedPlan();
+        this.model = model;
         this.kernels = kernels;
         this.dtype = dtype;
         this.decoder = new Decoder(config, positions, dtype, arena);
+        for (int layer = 0; layer < model.layers(); layer++) { units.add(UnitParameters.of(model.layerName(layer), model.lora())); }
         for (UnitPlan unit : plan.units()) {
             weights.add(allocate(arena, unit.unshardedNumel() * dtype.bytes()));
             gradients.add(allocate(arena, unit.unshardedNumel() * Kernels.statistics(dtype).bytes()));
-            units.add(UnitParameters.of(unit, weights.getLast(), gradients.getLast(), dtype, Kernels.statistics(dtype)));
+            units.get(model.trained().layer(unit)).add(unit, weights.getLast(), gradients.getLast(), dtype, Kernels.statistics(dtype));
         }
+        model.frozen().ifPresent(part -> part.plan().units().forEach(unit -> units.get(part.layer(unit)).add(unit,
+                allocate(arena, unit.unshardedNumel() * dtype.bytes()), null, dtype, dtype)));
     }
 
     /// On the meta device there are sizes only.
@@ -60,9 +71,14 @@ final class MicroBatch {
         return kernels instanceof MetaKernels;
     }
 
+    /// Of what is trained.
     void forEachParameter(Consumer<Parameter> action) {
-        for (UnitPlan unit : plan.units()) {
-            for (ParameterPlan p : unit.parameters()) { action.accept(units.get(unit.index()).get(p.spec().name())); }
+        forEachParameter(model.trained(), action);
+    }
+
+    void forEachParameter(ModelPlan.Part part, Consumer<Parameter> action) {
+        for (UnitPlan unit : part.plan().units()) {
+            for (ParameterPlan p : unit.parameters()) { action.accept(units.get(part.layer(unit)).get(p.spec().name())); }
         }
     }
 

@@ -22,8 +22,9 @@ import tools.jackson.databind.node.ObjectNode;
 /// One safetensors file of an export.
 ///
 /// @param type of its elements
+/// @param prefix of its tensors' names
 /// @param parameters in the model's order
-record ExportFile(String name, ElementType type, List<SavedParameter> parameters) {
+record ExportFile(String name, ElementType type, String prefix, List<SavedParameter> parameters) {
     private static final JsonMapper JSON = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
     /// What was written of a file, header included.
@@ -44,7 +45,7 @@ record ExportFile(String name, ElementType type, List<SavedParameter> parameters
         var files = new ArrayList<ExportFile>();
         for (List<SavedParameter> group : groups) {
             files.add(new ExportFile(groups.size() == 1 ? "model.safetensors"
-                    : "model-%05d-of-%05d.safetensors".formatted(files.size() + 1, groups.size()), type, group));
+                    : "model-%05d-of-%05d.safetensors".formatted(files.size() + 1, groups.size()), type, "", group));
         }
         return files;
     }
@@ -59,9 +60,9 @@ record ExportFile(String name, ElementType type, List<SavedParameter> parameters
     }
 
     /// @param onBytes bytes of tensors written since the last call
-    Written write(ExportDirectory directory, TensorStream tensors, LongConsumer onBytes) throws IOException {
+    Written write(ExportDirectory directory, ExportTensors tensors, LongConsumer onBytes) throws IOException {
         var crc = new CRC32C();
-        ByteBuffer header = ByteBuffer.wrap(SafetensorsWriter.header(parameters.stream().map(p -> new Planned(p.name(), type, p.shape())).toList(),
+        ByteBuffer header = ByteBuffer.wrap(SafetensorsWriter.header(parameters.stream().map(p -> new Planned(prefix + p.name(), type, p.shape())).toList(),
                 Map.of("format", "pt")));
         long headerBytes = header.remaining();
         try (WritableFile out = directory.create(name)) {

@@ -10,30 +10,37 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /// A checkpoint's weights, tensor by tensor in ranges of a few MiB, through two buffers that are all it ever holds. Every byte has been checked.
-final class TensorStream implements AutoCloseable {
+final class TensorStream implements ExportTensors {
     private static final long RANGE_BYTES = 4 << 20;
 
+    private final List<SavedParameter> parameters;
     private final WholeTensors tensors;
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment f32 = arena.allocate(RANGE_BYTES, 64);
     private final MemorySegment bf16 = arena.allocate(RANGE_BYTES / 2, 64);
 
-    /// Takes a range, which is borrowed until it returns.
-    @FunctionalInterface
-    interface RangeUse {
-        void accept(ByteBuffer range) throws IOException;
-    }
-
     TensorStream(CheckpointDirectory checkpoint) {
+        parameters = checkpoint.manifest().parameters();
         tensors = WholeTensors.of(checkpoint);
     }
 
-    /// Hands out a whole tensor in row order.
-    ///
-    /// @param type F32, or BF16: rounded to nearest, ties to even
-    void forEach(SavedParameter p, ElementType type, RangeUse use) throws IOException {
+    @Override
+    public List<SavedParameter> parameters() {
+        return parameters;
+    }
+
+    /// All of a small tensor, f32.
+    MemorySegment whole(SavedParameter p, Arena into) {
+        MemorySegment all = into.allocate(p.numel() * Float.BYTES, 64);
+        tensors.read(new TensorKind.Weight(), p, 0, all);
+        return all;
+    }
+
+    @Override
+    public void forEach(SavedParameter p, ElementType type, RangeUse use) throws IOException {
         long bytes = p.numel() * Float.BYTES;
         for (long at = 0; at < bytes; at += RANGE_BYTES) {
             MemorySegment range = f32.asSlice(0, Math.min(RANGE_BYTES, bytes - at));
@@ -48,8 +55,8 @@ final class TensorStream implements AutoCloseable {
         return bf16.asSlice(0, n * Short.BYTES);
     }
 
-    /// For reading back, when no tensor is being handed out.
-    ByteBuffer buffer() {
+    @Override
+    public ByteBuffer buffer() {
         return f32.asByteBuffer();
     }
 

@@ -10,6 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.function.DoubleUnaryOperator;
 import java.util.stream.LongStream;
 
 /// Weights of a model trained from scratch: element i of a parameter is a pure function of (seed, parameter name, i), the same on every
@@ -36,7 +37,9 @@ public record FreshWeights(ModelSpec model, long seed) implements WeightSource {
         MemorySegment into = f32.asSlice(offsetBytes, rows * p.rowNumel() * Float.BYTES);
         switch (p.init()) {
             case InitRule.Constant(double value) -> fill(into, (float) value);
-            case InitRule.Normal(double standardDeviation) -> fillNormal(into, key(seed, p.name()), firstRow * p.rowNumel(), standardDeviation);
+            case InitRule.Normal(double standardDeviation) -> fill(into, key(seed, p.name()), firstRow * p.rowNumel(),
+                    u -> standardDeviation * NormalQuantile.of(u));
+            case InitRule.Uniform(double bound) -> fill(into, key(seed, p.name()), firstRow * p.rowNumel(), u -> bound * (2 * u - 1));
         }
     }
 
@@ -45,12 +48,12 @@ public record FreshWeights(ModelSpec model, long seed) implements WeightSource {
     }
 
     /// Chunks run on all cores: elements do not depend on each other, so the order changes nothing.
-    private static void fillNormal(MemorySegment into, long key, long first, double standardDeviation) {
+    private static void fill(MemorySegment into, long key, long first, DoubleUnaryOperator variate) {
         long numel = into.byteSize() / Float.BYTES;
         LongStream.range(0, Math.ceilDiv(numel, CHUNK_NUMEL)).parallel().forEach(chunk -> {
             long end = Math.min(numel, (chunk + 1) * CHUNK_NUMEL);
             for (long i = chunk * CHUNK_NUMEL; i < end; i++) {
-                into.set(FLOAT, i * Float.BYTES, (float) (standardDeviation * NormalQuantile.of(uniform(key, first + i))));
+                into.set(FLOAT, i * Float.BYTES, (float) variate.applyAsDouble(uniform(key, first + i)));
             }
         });
     }

@@ -4,6 +4,7 @@ import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.sharding.estimate.ScratchSizes;
 import dev.kintsugi.worker.kernel.AttentionMask;
+import dev.kintsugi.worker.kernel.DropoutMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.Shapes;
 import dev.kintsugi.worker.memory.Tensor;
@@ -63,6 +64,26 @@ public final class CpuKernels implements Kernels {
         Shapes.sameNumel("y", y, "a", a);
         Shapes.sameNumel("y", y, "b", b);
         elementwise.add(y.data(), a.data(), b.data(), y.numel(), bf16(y));
+    }
+
+    @Override
+    public void scale(Tensor x, double factor) {
+        Shapes.floats("x", x);
+        elementwise.scale(x.data(), x.numel(), (float) factor, bf16(x));
+    }
+
+    @Override
+    public void dropout(Tensor y, Tensor x, DropoutMask mask, long first, boolean accumulate) {
+        Shapes.sameNumel("x", x, "y", y);
+        elementwise.dropout(y.data(), x.data(), x.numel(), mask, first, accumulate, bf16(x));
+    }
+
+    @Override
+    public void linearAdd(Tensor y, Tensor x, Tensor w) {
+        Shapes.linear(y, x, w, null);
+        int O = extent(y, 1);
+        int K = extent(x, 1);
+        matmul.multiply(types(x), y.data(), O, x.data(), K, false, w.data(), K, true, extent(y, 0), O, K, true);
     }
 
     @Override

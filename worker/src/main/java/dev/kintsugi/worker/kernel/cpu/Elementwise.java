@@ -1,5 +1,6 @@
 package dev.kintsugi.worker.kernel.cpu;
 
+import dev.kintsugi.worker.kernel.DropoutMask;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -30,6 +31,35 @@ final class Elementwise {
             Rows.add(x, y, n);
             Rows.write(sum, at, x, n, bf16);
         }
+    }
+
+    /// `to *= factor`.
+    void scale(MemorySegment to, long numel, float factor, boolean bf16) {
+        for (long at = 0; at < numel; at += Rows.PIECE) {
+            int n = piece(numel - at);
+            Rows.read(x, to, at, n, bf16);
+            Rows.scale(x, n, factor);
+            Rows.write(to, at, x, n, bf16);
+        }
+    }
+
+    /// `to = from * mask`, or `to +=`.
+    void dropout(MemorySegment to, MemorySegment from, long numel, DropoutMask mask, long first, boolean accumulate, boolean bf16) {
+        for (long at = 0; at < numel; at += Rows.PIECE) {
+            int n = piece(numel - at);
+            Rows.read(x, from, at, n, bf16);
+            drop(x, n, mask, first + at);
+            if (accumulate) {
+                Rows.read(y, to, at, n, bf16);
+                Rows.add(x, y, n);
+            }
+            Rows.write(to, at, x, n, bf16);
+        }
+    }
+
+    private static void drop(float[] x, int n, DropoutMask mask, long first) {
+        float kept = (float) (1 / (1 - mask.probability()));
+        for (int i = 0; i < n; i++) { x[i] = mask.keeps(first + i) ? x[i] * kept : 0; }
     }
 
     /// `to[toAt ..] = from[fromAt ..] * factor`, from f32 to f32 or bf16.

@@ -3,6 +3,7 @@ package dev.kintsugi.worker.kernel.cpu;
 import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.estimate.ScratchSizes;
 import dev.kintsugi.worker.kernel.AttentionMask;
+import dev.kintsugi.worker.kernel.DropoutMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.Shapes;
 import dev.kintsugi.worker.memory.Tensor;
@@ -73,6 +74,23 @@ public final class ThreadedKernels implements Kernels, AutoCloseable {
         Shapes.sameNumel("y", y, "a", a);
         Shapes.sameNumel("y", y, "b", b);
         split(y.numel(), NUMEL, (k, from, count) -> k.add(flat(y, from, count), flat(a, from, count), flat(b, from, count)));
+    }
+
+    @Override
+    public void scale(Tensor x, double factor) {
+        split(x.numel(), NUMEL, (k, from, count) -> k.scale(flat(x, from, count), factor));
+    }
+
+    @Override
+    public void dropout(Tensor y, Tensor x, DropoutMask mask, long first, boolean accumulate) {
+        Shapes.sameNumel("x", x, "y", y);
+        split(y.numel(), NUMEL, (k, from, count) -> k.dropout(flat(y, from, count), flat(x, from, count), mask, first + from, accumulate));
+    }
+
+    @Override
+    public void linearAdd(Tensor y, Tensor x, Tensor w) {
+        Shapes.linear(y, x, w, null);
+        split(x.dim(0), ROWS, (k, from, count) -> k.linearAdd(y.rows(from, count), x.rows(from, count), w));
     }
 
     @Override

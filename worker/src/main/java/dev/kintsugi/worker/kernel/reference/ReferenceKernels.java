@@ -7,6 +7,7 @@ import static dev.kintsugi.worker.kernel.reference.Doubles.store;
 
 import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.worker.kernel.AttentionMask;
+import dev.kintsugi.worker.kernel.DropoutMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Tensor;
 import java.lang.foreign.ValueLayout;
@@ -45,80 +46,38 @@ public final class ReferenceKernels implements Kernels {
     }
 
     @Override
-    public void linear(Tensor y, Tensor xTensor, Tensor wTensor, Tensor biasTensor) {
-        int N = rows("x", xTensor);
-        int K = (int) xTensor.dim(1);
-        int O = rows("w", wTensor);
-        double[] x = load("x", xTensor, N, K);
-        double[] w = load("w", wTensor, O, K);
-        double[] bias = biasTensor == null ? new double[O] : load("bias", biasTensor, O);
-        require("y", y, N, O);
-        var out = new double[N * O];
-        for (int n = 0; n < N; n++) {
-            for (int o = 0; o < O; o++) {
-                double sum = 0;
-                for (int k = 0; k < K; k++) {
-                    sum += x[n * K + k] * w[o * K + k];
-                }
-                out[n * O + o] = sum + bias[o];
-            }
-        }
-        store(y, out);
+    public void scale(Tensor xTensor, double factor) {
+        double[] x = load("x", xTensor, xTensor.shape());
+        for (int i = 0; i < x.length; i++) { x[i] *= factor; }
+        store(xTensor, x);
     }
 
     @Override
-    public void linearBackwardInput(Tensor dxTensor, Tensor dyTensor, Tensor wTensor, boolean accumulate) {
-        int N = rows("dy", dyTensor);
-        int O = rows("w", wTensor);
-        int K = (int) wTensor.dim(1);
-        double[] dy = load("dy", dyTensor, N, O);
-        double[] w = load("w", wTensor, O, K);
-        double[] before = load("dx", dxTensor, N, K);
-        double[] dx = accumulate ? before : new double[N * K];
-        for (int n = 0; n < N; n++) {
-            for (int k = 0; k < K; k++) {
-                double sum = 0;
-                for (int o = 0; o < O; o++) {
-                    sum += dy[n * O + o] * w[o * K + k];
-                }
-                dx[n * K + k] += sum;
-            }
-        }
-        store(dxTensor, dx);
+    public void dropout(Tensor yTensor, Tensor xTensor, DropoutMask mask, long first, boolean accumulate) {
+        double[] x = load("x", xTensor, xTensor.shape());
+        double[] y = accumulate ? load("y", yTensor, xTensor.shape()) : new double[x.length];
+        for (int i = 0; i < x.length; i++) { y[i] += x[i] * mask.factor(first + i); }
+        store(yTensor, y);
     }
 
     @Override
-    public void linearBackwardWeight(Tensor dwTensor, Tensor dbiasTensor, Tensor dyTensor, Tensor xTensor, boolean accumulate) {
-        int N = rows("dy", dyTensor);
-        int O = (int) dyTensor.dim(1);
-        int K = (int) xTensor.dim(1);
-        double[] dy = load("dy", dyTensor, N, O);
-        double[] x = load("x", xTensor, N, K);
-        double[] before = load("dw", dwTensor, O, K);
-        double[] dw = accumulate ? before : new double[O * K];
-        for (int o = 0; o < O; o++) {
-            for (int k = 0; k < K; k++) {
-                double sum = 0;
-                for (int n = 0; n < N; n++) {
-                    sum += dy[n * O + o] * x[n * K + k];
-                }
-                dw[o * K + k] += sum;
-            }
-        }
-        store(dwTensor, dw);
-        if (dbiasTensor != null) { addColumnSums(dbiasTensor, dy, N, O); }
+    public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
+        ReferenceLinear.forward(y, x, w, bias);
     }
 
-    private static void addColumnSums(Tensor dbiasTensor, double[] dy, int N, int O) {
-        double[] dbias = load("dbias", dbiasTensor, O);
-        for (int o = 0; o < O; o++) {
-            double sum = 0;
-            for (int n = 0; n < N; n++) {
-                sum += dy[n * O + o];
-            }
-            dbias[o] += sum;
-        }
-        store(dbiasTensor, dbias);
+    @Override
+    public void linearAdd(Tensor y, Tensor x, Tensor w) {
+        ReferenceLinear.add(y, x, w);
+    }
+
+    @Override
+    public void linearBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate) {
+        ReferenceLinear.backwardInput(dx, dy, w, accumulate);
+    }
+
+    @Override
+    public void linearBackwardWeight(Tensor dw, Tensor dbias, Tensor dy, Tensor x, boolean accumulate) {
+        ReferenceLinear.backwardWeight(dw, dbias, dy, x, accumulate);
     }
 
     @Override
@@ -459,7 +418,7 @@ public final class ReferenceKernels implements Kernels {
         add(acc, acc, x);
     }
 
-    private static int rows(String name, Tensor t) {
+    static int rows(String name, Tensor t) {
         if (t.rank() != 2) { throw new IllegalArgumentException("%s=%s; must be a matrix".formatted(name, t)); }
         return Math.toIntExact(t.dim(0));
     }

@@ -75,7 +75,7 @@ class CheckpointExportTest {
     @Test
     void shouldReadBackWhatItWrote() throws Exception {
         var checkpoint = CheckpointDirectory.open(StoragePath.of(model.save(directory, 2, 5)));
-        var target = new CheckpointExport.Target(StoragePath.of(directory.resolve("exported")), Optional.empty(), 9000, ElementType.F32);
+        var target = new CheckpointExport.Target(StoragePath.of(directory.resolve("exported")), Optional.empty(), 9000, ElementType.F32, Optional.empty());
         Path last = directory.resolve(".exported.partial/model-00005-of-00005.safetensors");
         var calls = new AtomicInteger();
         assertThatThrownBy(() -> CheckpointExport.export(checkpoint, target, (phase, _, _) -> {

@@ -18,6 +18,6 @@ public final class Exports {
     /// @param tokenizer or null
     public static void export(Path checkpoint, Path tokenizer, Path out, long maxShardSize, ElementType type) {
         CheckpointExport.export(CheckpointDirectory.open(StoragePath.of(checkpoint)),
-                new CheckpointExport.Target(StoragePath.of(out), Optional.ofNullable(tokenizer), maxShardSize, type), (_, _, _) -> {});
+                new CheckpointExport.Target(StoragePath.of(out), Optional.ofNullable(tokenizer), maxShardSize, type, Optional.empty()), (_, _, _) -> {});
     }
 }

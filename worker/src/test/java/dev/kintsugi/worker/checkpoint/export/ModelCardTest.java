@@ -10,6 +10,7 @@ import dev.kintsugi.worker.checkpoint.CheckpointDirectory;
 import dev.kintsugi.worker.checkpoint.SavedModel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,7 +41,8 @@ class ModelCardTest {
 
     private Manifest manifest(String job) throws Exception {
         Manifest m = CheckpointDirectory.open(StoragePath.of(SavedModel.llama().save(directory, 1, 5))).manifest();
-        var training = new TrainingPosition(5, 0, 3000, 1 << 20, 12, 7, "ab", Optional.of(new BestEvaluation(5, 2.125, 0)));
+        var training = new TrainingPosition(5, 0, 3000, 1 << 20, 12, 7, "ab", Optional.of(new BestEvaluation(5, 2.125, 0)), "", 1,
+                List.of());
         return new Manifest(m.origin(), training, m.worldSize(), m.optimizer(), m.units(), m.files(), job, m.modelConfigJson());
     }
 }

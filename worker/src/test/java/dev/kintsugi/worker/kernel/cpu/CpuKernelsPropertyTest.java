@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.kernel.AttentionMask;
+import dev.kintsugi.worker.kernel.DropoutMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.kernel.Kernels.AdamW;
 import dev.kintsugi.worker.kernel.Kernels.RmsProp;
@@ -156,6 +157,21 @@ class CpuKernelsPropertyTest {
             var rms = new RmsProp(1e-2, 0.99, 1e-2, 0.9, 0.1, 0.7);
             t.check(5e-6, (k, a) -> k.rmsprop(a[0], a[1], a[2], a[3], a[4], rms), t.normal(n), t.between(2, 3, n), t.coin() ? t.normal(n) : null,
                     centered ? t.between(-0.5, 0.5, n) : null, t.normal(n));
+        });
+    }
+
+    @ParameterizedTest(autoCloseArguments = false)
+    @MethodSource("devices")
+    void shouldAdaptLikeReference(Kernels device, DType values) {
+        repeat(device, values, t -> {
+            int N = t.size();
+            int K = t.size();
+            int O = t.size();
+            t.check(1e-5, (k, a) -> k.linearAdd(a[0], a[1], a[2]), t.value(N, O), t.value(N, K), t.value(O, K));
+            t.check(1e-6, (k, a) -> k.scale(a[0], 0.3), t.value(N, K));
+            var mask = new DropoutMask(0.4, t.seed);
+            boolean accumulate = t.coin();
+            t.check(1e-6, (k, a) -> k.dropout(a[0], a[1], mask, 5, accumulate), t.value(N, K), t.value(N, K));
         });
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kintsugi.sharding.architecture.Activation;
 import dev.kintsugi.sharding.architecture.DType;
 import dev.kintsugi.worker.kernel.AttentionMask;
+import dev.kintsugi.worker.kernel.DropoutMask;
 import dev.kintsugi.worker.kernel.Kernels;
 import dev.kintsugi.worker.memory.Bf16;
 import dev.kintsugi.worker.memory.Tensor;
@@ -109,6 +110,11 @@ class ThreadedKernelsPropertyTest {
             int K = shape[1];
             int O = shape[2];
             check(ulps, (k, t) -> k.linear(t[0], t[1], t[2], t[3]), normal(dtype, N, O), normal(dtype, N, K), normal(dtype, O, K), normal(dtype, O));
+            check(ulps, (k, t) -> k.linearAdd(t[0], t[1], t[2]), normal(dtype, N, O), normal(dtype, N, K), normal(dtype, O, K));
+            check(0, (k, t) -> k.scale(t[0], 0.7), normal(dtype, N, O));
+            for (boolean accumulate : new boolean[] {false, true}) {
+                check(0, (k, t) -> k.dropout(t[0], t[1], new DropoutMask(0.3, 9), 7, accumulate), normal(dtype, N, O), normal(dtype, N, O));
+            }
             check(ulps, (k, t) -> k.linearBackwardInput(t[0], t[1], t[2], false), normal(dtype, N, K), normal(dtype, N, O), normal(dtype, O, K));
             for (boolean accumulate : new boolean[] {false, true}) {
                 check(ulps, (k, t) -> k.linearBackwardWeight(t[0], t[1], t[2], t[3], accumulate), normal(DType.F32, O, K), normal(DType.F32, O),
