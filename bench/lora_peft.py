@@ -40,7 +40,7 @@ def prepare(directory, case):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    make_model(directory / "model")             # for its tokenizer
+    make_model(directory / "model", "llama")            # for its tokenizer
     torch.manual_seed(13)
     for old in (directory / "model").glob("model*.safetensors"):
         old.unlink()

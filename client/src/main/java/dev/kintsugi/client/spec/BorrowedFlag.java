@@ -15,6 +15,7 @@ public record BorrowedFlag(String name, List<String> harmless, String text, Stri
     /// `model_name_or_path` and the like: today's and yesterday's names of the same field.
     public static List<String> aliasesOf(String field) {
         return switch (field) {
+            case "use_peft" -> List.of("use_peft_lora");
             case "max_length" -> List.of("max_seq_len", "max_seq_length", "block_size");
             case "model_name" -> List.of("model_name_or_path");
             case "config_name" -> List.of("config");
@@ -41,8 +42,6 @@ public record BorrowedFlag(String name, List<String> harmless, String text, Stri
                 either("report_to", List.of("none"), "metrics always go to output_dir/metrics.jsonl",
                         "is not available yet; metrics are in output_dir/metrics.jsonl"),
                 either("fp16", List.of("false"), "training is fp32 so far", "is not available; training is fp32 so far"),
-                either("use_peft_lora", List.of("false"), "all parameters are trained",
-                        "is not available yet; all parameters are trained"),
                 either("push_to_hub", List.of("false"), "nothing is uploaded", "is not available; nothing is uploaded"));
     }
 

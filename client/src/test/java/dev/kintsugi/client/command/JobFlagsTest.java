@@ -76,8 +76,8 @@ class JobFlagsTest {
 
     @Test
     void shouldRefuseWhatIsNotAvailableYet() {
-        assertThatThrownBy(() -> parse("--use_peft_lora", "True")).isInstanceOf(UsageException.class)
-                .hasMessageStartingWith("--use_peft_lora=True is not available yet");
+        assertThatThrownBy(() -> parse("--push_to_hub", "True")).isInstanceOf(UsageException.class)
+                .hasMessageStartingWith("--push_to_hub=True is not available");
         assertThatThrownBy(() -> parse("--fp16", "true")).isInstanceOf(UsageException.class);
         assertThat(parse("--fp16", "false")).isEqualTo(JobSpec.getDefaultInstance());
     }
