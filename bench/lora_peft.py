@@ -29,7 +29,7 @@ CASES = {
     "llama": dict(model=dict(num_key_value_heads=2), lora=dict(r=4, lora_alpha=8, target_modules="all-linear")),
     "qwen2": dict(model=dict(num_key_value_heads=2, tie_word_embeddings=True), lora=dict(r=8, lora_alpha=8, target_modules=["q_proj", "v_proj"],
                                                                                         use_rslora=True)),
-    "gpt_neox": dict(model=dict(num_attention_heads=6), lora=dict(r=4, lora_alpha=8, target_modules=["query_key_value"], modules_to_save=["embed_out"])),
+    "gpt_neox": dict(model=dict(num_attention_heads=6), lora=dict(r=4, lora_alpha=8, target_modules=["query_key_value", "dense_4h_to_h"])),
 }
 PROMPT, NEW_TOKENS = "The little dog", 24
 
