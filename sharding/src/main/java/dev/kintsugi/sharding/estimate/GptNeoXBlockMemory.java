@@ -62,9 +62,9 @@ record GptNeoXBlockMemory(long stream, long joined, long hidden, long rowStatist
     /// first scratch, then the norm and the joined gradient.
     @Override
     public long backwardPeak(boolean norms) {
-        long mlp = Math.max(hidden + layer.backward(DOWN), streamGradient + norm(!norms) + Math.max(layer.backward(UP), frozenNorm));
-        long output = streamGradient + Math.max(layer.gradients(OUTPUT), stream + layer.input(OUTPUT));
-        long attention = streamGradient + 4 * stream + Math.max(scratch, norm(!norms) + joined + Math.max(layer.backward(HEADS), frozenNorm));
+        long mlp = Math.max(hidden + layer.gradients(DOWN), streamGradient + norm(!norms) + Math.max(layer.gradients(UP), frozenNorm));
+        long output = streamGradient + Math.max(layer.gradients(OUTPUT), stream + layer.forward(OUTPUT));
+        long attention = streamGradient + 4 * stream + Math.max(scratch, norm(!norms) + joined + Math.max(layer.gradients(HEADS), frozenNorm));
         return kept(norms) + Math.max(Math.max(mlp, output), attention);
     }
 

@@ -36,7 +36,7 @@ record LayerMemory(long N, TensorBytes bytes, boolean dropout, boolean frozenNor
         return new LayerMemory(N, bytes, false, false, adapters);
     }
 
-    /// The most of several layers' adapters: A's input if it is dropped out, and what A makes of it.
+    /// The most of several layers' adapters: A's input if it is dropped out, and what A makes of it. The gradient of the input takes as much.
     long forward(String... layers) {
         long most = 0;
         for (String layer : layers) { most = Math.max(most, adapter(layer, 1)); }
@@ -48,16 +48,6 @@ record LayerMemory(long N, TensorBytes bytes, boolean dropout, boolean frozenNor
         long most = 0;
         for (String layer : layers) { most = Math.max(most, adapter(layer, 2)); }
         return most;
-    }
-
-    /// The gradient of what A makes, and of A's input if that is dropped out.
-    long input(String... layers) {
-        return forward(layers);
-    }
-
-    /// Both passes that are backward's, where nothing is allocated between them.
-    long backward(String... layers) {
-        return gradients(layers);
     }
 
     private long adapter(String layer, int narrow) {

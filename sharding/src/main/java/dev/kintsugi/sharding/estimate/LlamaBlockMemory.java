@@ -67,9 +67,9 @@ record LlamaBlockMemory(long stream, long queries, long keyValues, long hidden, 
     /// and above them first scratch, then the norm. Gradients before the heads' norms take the place of values.
     @Override
     public long backwardPeak(boolean norms) {
-        long mlp = Math.max(hidden + layer.backward(DOWN), norm(!norms) + Math.max(layer.backward(GATE, UP), frozenNorm));
-        long output = Math.max(layer.gradients(OUTPUT), queries + layer.input(OUTPUT));
-        long entry = Math.max(norm(!norms) + Math.max(layer.backward(QUERIES, KEYS, VALUES), frozenNorm), frozenHeadNorm);
+        long mlp = Math.max(hidden + layer.gradients(DOWN), norm(!norms) + Math.max(layer.gradients(GATE, UP), frozenNorm));
+        long output = Math.max(layer.gradients(OUTPUT), queries + layer.forward(OUTPUT));
+        long entry = Math.max(norm(!norms) + Math.max(layer.gradients(QUERIES, KEYS, VALUES), frozenNorm), frozenHeadNorm);
         long attention = 2 * queries + 2 * keyValues + Math.max(scratch, entry);
         return kept(norms) + Math.max(Math.max(mlp, output), attention);
     }

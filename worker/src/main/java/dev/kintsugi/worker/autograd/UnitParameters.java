@@ -48,14 +48,6 @@ public final class UnitParameters {
         return this;
     }
 
-    /// @param unsharded the unit's weights, laid out as the plan says
-    /// @param gradientOrNull their gradients in the same layout; null for inference
-    /// @param dtype of the weights
-    /// @param gradientDtype of the gradients
-    public static UnitParameters of(UnitPlan plan, MemorySegment unsharded, MemorySegment gradientOrNull, DType dtype, DType gradientDtype) {
-        return of(plan.name(), Optional.empty()).add(plan, unsharded, gradientOrNull, dtype, gradientDtype);
-    }
-
     /// Whole tensors by their full names, without gradients: for inference.
     ///
     /// @param adapters of the model, whose weights are among the others; null for none
